@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config';
+
+// unit: pure code, private buses and temporary folders. host: this machine's own kernel and terminal.
+// lab: containers and emulated machines, one file at a time, since each wants the whole machine.
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/{core,dbus,host,backend,job,cli,house}/**/*.test.ts'] } },
+      { test: { name: 'host', include: ['test/on-host/**/*.test.ts'], fileParallelism: false, testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'lab',
+          include: ['test/lab/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 1_800_000,
+        },
+      },
+    ],
+  },
+});
