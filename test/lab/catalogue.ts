@@ -1,0 +1,45 @@
+export type Kind = 'container' | 'emulated';
+
+export interface MachineSpec {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly suite: string;
+  /** What `systemctl --version` must say first. */
+  readonly systemd: number;
+  /** Added to the kernel command line of an emulated machine. */
+  readonly kernelArguments: readonly string[];
+}
+
+const container = (name: string, suite: string, systemd: number): MachineSpec => ({
+  name,
+  kind: 'container',
+  suite,
+  systemd,
+  kernelArguments: [],
+});
+
+const emulated = (name: string, suite: string, systemd: number, ...kernelArguments: string[]): MachineSpec => ({
+  name,
+  kind: 'emulated',
+  suite,
+  systemd,
+  kernelArguments,
+});
+
+export const catalogue: readonly MachineSpec[] = [
+  container('systemd-252', 'bookworm', 252),
+  container('systemd-257', 'trixie', 257),
+  container('systemd-262', 'forky', 262),
+  emulated('v2-252', 'bookworm', 252, 'systemd.unified_cgroup_hierarchy=1'),
+  emulated('v2-257', 'trixie', 257),
+  emulated('v2-262', 'forky', 262),
+  emulated('v1-252', 'bookworm', 252, 'systemd.unified_cgroup_hierarchy=0'),
+];
+
+export function specOf(name: string): MachineSpec {
+  const spec = catalogue.find((each) => each.name === name);
+  if (spec === undefined) {
+    throw new Error(`lab: no machine is called ${name}; there are ${catalogue.map((each) => each.name).join(', ')}`);
+  }
+  return spec;
+}
