@@ -19,7 +19,7 @@ const SUFFIXES = ['', 'K', 'M', 'G', 'T', 'P', 'E'] as const;
 
 /**
  * A size as systemd writes it: `1G`, `1.5G`, `512M`, `5000000`, and Kubernetes' binary form `512Mi`.
- * The suffixes K to E are powers of `base` (systemd.resource-control(5): 1024 for memory and tasks, 1000 for I/O).
+ * The suffixes K to E are powers of `base` (systemd.resource-control(5): 1024 for memory, 1000 for I/O).
  */
 export function parseSize(text: string, base: 1000 | 1024, name: string): bigint {
   const match = /^(\d+)(?:\.(\d+))?\s*([KMGTPE]i|[KMGTPE]|)B?$/.exec(text.trim());

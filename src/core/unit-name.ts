@@ -21,7 +21,7 @@ export function unitName(text: string, suffix: UnitSuffix): string {
   if (!VALID.test(name)) {
     throw badInput(
       `${what} has a character that unit names cannot have`,
-      `write ${quote(escapeUnitText(text) + suffix)}`,
+      `write ${quote(escapeUnitText(name.slice(0, -suffix.length)) + suffix)}`,
     );
   }
   if (name.length > NAME_MAX) throw badInput(`${what} is longer than ${NAME_MAX} bytes`, 'write a shorter name');
@@ -70,20 +70,28 @@ export function slicePath(slice: string): string {
     .join('');
 }
 
-/** A slice below another: `a.slice` + `b` → `a-b.slice`. `leaf` is one level, so dashes in it are escaped. */
+/**
+ * A slice below another: `a.slice` + `b` → `a-b.slice`. `leaf` is one level, so dashes and slashes in it are escaped, as
+ * is all that unit names cannot have; backslashes stay, so that an escaped text can be given.
+ */
 export function childSlice(parent: string, leaf: string): string {
-  const escaped = leaf.replaceAll('-', '\\x2d');
-  return parent === '-.slice' ? `${escaped}.slice` : `${parent.slice(0, -'.slice'.length)}-${escaped}.slice`;
+  const escaped = [...Buffer.from(leaf, 'utf8')].map((byte) => (isLevelByte(byte) ? byteText(byte) : hexEscape(byte)));
+  const above = parent === '-.slice' ? '' : `${parent.slice(0, -'.slice'.length)}-`;
+  return sliceName(`${above}${escaped.join('')}.slice`);
 }
+
+const byteText = (byte: number): string => String.fromCharCode(byte);
+const hexEscape = (byte: number): string => `\\x${byte.toString(16).padStart(2, '0')}`;
+const isLevelByte = (byte: number): boolean => /[A-Za-z0-9:_.\\]/.test(byteText(byte));
 
 /** systemd-escape(1): everything but `[A-Za-z0-9:_.]` becomes `\xNN`, `/` becomes `-`, a leading dot is escaped. */
 export function escapeUnitText(text: string): string {
   return [...Buffer.from(text, 'utf8')]
     .map((byte, index) => {
-      const char = String.fromCharCode(byte);
+      const char = byteText(byte);
       if (char === '/') return '-';
       if (/[A-Za-z0-9:_.]/.test(char) && !(char === '.' && index === 0)) return char;
-      return `\\x${byte.toString(16).padStart(2, '0')}`;
+      return hexEscape(byte);
     })
     .join('');
 }

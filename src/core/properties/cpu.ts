@@ -30,7 +30,13 @@ function parseQuota(text: string): Amount {
     throw badInput(`CPUQuota=${quote(text)} is not a percentage`, 'write 50% for half a CPU, 200% for two');
   }
   if (permyriad === 0n) throw badInput('CPUQuota=0% would stop the job for ever', 'write at least 0.01%');
-  return permyriad * 100n;
+  return bounded(permyriad * 100n, text);
+}
+
+/** systemd keeps the hundredths of a percent in an int (`parse_permyriad_unbounded`, src/basic/percent-util.c). */
+function bounded(quota: bigint, text: string): bigint {
+  if (quota <= 2_147_483_647n * 100n) return quota;
+  throw badInput(`CPUQuota=${quote(text)} is more CPU than any machine has`, 'write infinity for no limit');
 }
 
 const perSecond = (quota: bigint, period: bigint): bigint => (quota * SECOND) / period;
@@ -48,13 +54,18 @@ const cpuQuota: Row<Amount> = {
       placeholder: '<quota>',
       help: 'CPU time: 50%, 1.5 (CPUs) or 1500m',
       parse: (text) =>
-        text.trim().endsWith('%') || text.trim() === 'infinity' ? parseQuota(text) : parseCpuQuantity(text) * 1000n,
+        text.trim().endsWith('%') || text.trim() === 'infinity'
+          ? parseQuota(text)
+          : bounded(parseCpuQuantity(text) * 1000n, text),
     },
   ],
   ignored: ['where the cpu controller is not enabled for the group'],
   parse: parseQuota,
-  print: (value) =>
-    value === 'infinity' ? value : `${Number((value * 100n) / SECOND) + Number(value % 10_000n) / 10_000}%`,
+  print: (value) => {
+    if (value === 'infinity') return value;
+    const fraction = `${value % 10_000n}`.padStart(4, '0').replace(/0+$/, '');
+    return `${value / 10_000n}${fraction && `.${fraction}`}%`;
+  },
   dbus: amountProperty('CPUQuotaPerSecUSec'),
   settle: (value, { systemd }) => {
     if (value === 'infinity') return { value };
@@ -64,7 +75,7 @@ const cpuQuota: Row<Amount> = {
     const keeper =
       systemd === undefined
         ? 'the kernel counts in microseconds per period'
-        : `systemd ${systemd} keeps it in steps of ${Number(step) / 10_000}%`;
+        : `systemd ${systemd} keeps it in steps of ${cpuQuota.print(step)}`;
     return { value: rounded, note: `rounded up to ${cpuQuota.print(rounded)}: ${keeper}` };
   },
   v2: {
@@ -72,7 +83,8 @@ const cpuQuota: Row<Amount> = {
     write: (value, { limits }) => {
       const period = periodFor(value, limits.CPUQuotaPeriodSec);
       const quota = value === 'infinity' ? 'max' : `${quotaPerPeriod(value, period)}`;
-      return [{ controller: 'cpu', file: 'cpu.max', text: `${quota} ${period}` }];
+      const unlimited = value === 'infinity' && { shows: (content: string) => content.startsWith('max ') };
+      return [{ controller: 'cpu', file: 'cpu.max', text: `${quota} ${period}`, ...unlimited }];
     },
     read: (read) => {
       const [quota, period] = (read('cpu', 'cpu.max') ?? '').trim().split(' ');
@@ -108,7 +120,10 @@ const cpuQuotaPeriod: Row<bigint> = {
   since: 242,
   example: '10ms',
   flags: [],
-  ignored: ['where the cpu controller is not enabled for the group'],
+  ignored: [
+    'where the cpu controller is not enabled for the group',
+    'by systemd when CPUQuota is not given: it then keeps the period of 100ms',
+  ],
   parse: (text) => {
     const period = parseTimespan(text, 'CPUQuotaPeriodSec');
     if (period < RESOLUTION || period > SECOND) {
@@ -191,7 +206,9 @@ const cpuWeight: Row<bigint | 'idle'> = {
     read: (read) => {
       const shares = readAmount(read('cpu', 'cpu.shares'));
       if (shares === undefined || shares === 'infinity') return undefined;
-      return shares <= 2n ? 'idle' : (shares * 100n + 1023n) / 1024n;
+      if (shares <= 2n) return 'idle';
+      const weight = (shares * 100n + 1023n) / 1024n;
+      return weight > 10_000n ? 10_000n : weight;
     },
   },
   ancestors: 'none',

@@ -27,7 +27,7 @@ export function amountFile(controller: Controller, file: string, unlimited = 'ma
         controller,
         file,
         text: value === 'infinity' ? unlimited : `${value}`,
-        shows: (content) => readAmount(content) === value,
+        shows: (content) => readAmount(content) === readAmount(amountText(value)),
       },
     ],
     read: (read) => readAmount(read(controller, file)),

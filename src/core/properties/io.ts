@@ -32,6 +32,10 @@ function splitDevice(text: string, name: string): [device: string, value: string
   return [device, value];
 }
 
+function printDevice(device: string): string {
+  return /\s/.test(device) ? `"${device}"` : device;
+}
+
 function numberOf(device: string, context: FileContext): string {
   return context.devices.get(device) ?? device;
 }
@@ -126,7 +130,7 @@ function deviceRow(spec: DeviceSpec): Row<Devices> {
       return [{ device, amount: spec.parse(value) }];
     },
     join: (before, next) => [...before.filter((b) => next.every((n) => n.device !== b.device)), ...next],
-    print: (value) => value.map(({ device, amount }) => `${device} ${spec.print(amount)}`).join(', '),
+    print: (value) => value.map(({ device, amount }) => `${printDevice(device)} ${spec.print(amount)}`).join(', '),
     dbus: (value) => [
       [
         spec.dbusName ?? spec.name,
@@ -183,7 +187,7 @@ const ioWeight: Row<bigint> = {
     write: (value) => [{ controller: 'blkio', file: 'blkio.bfq.weight', text: `${blkioWeightOf(value)}` }],
     read: (read) => {
       const found = readAmount(read('blkio', 'blkio.bfq.weight'));
-      return found === undefined || found === 'infinity' ? undefined : found;
+      return found === undefined || found === 'infinity' ? undefined : weightOfBlkio(found);
     },
   },
   ancestors: 'none',
@@ -197,6 +201,11 @@ function defaultWeight(content: string | undefined): bigint | undefined {
 /** The bfq range that systemd maps weights to: up to 100 unchanged, above it 100 to 1000 linearly. */
 export function blkioWeightOf(value: bigint): bigint {
   return value <= 100n ? value : 100n + ((value - 100n) * 900n) / 9900n;
+}
+
+/** The lowest weight that {@link blkioWeightOf} maps to a bfq weight. */
+export function weightOfBlkio(bfq: bigint): bigint {
+  return bfq <= 100n ? bfq : 100n + (bfq - 100n) * 11n;
 }
 
 function maxRow(
@@ -283,7 +292,11 @@ export const ioRows: readonly Row[] = [
       since: 240,
       example: '/dev/sda 25ms',
       dbusName: 'IODeviceLatencyTargetUSec',
-      parse: (value) => parseTimespan(value, 'IODeviceLatencyTargetSec'),
+      parse: (value) => {
+        const target = parseTimespan(value, 'IODeviceLatencyTargetSec');
+        if (target === 0n) throw badInput('IODeviceLatencyTargetSec=0 is no target', 'write a span such as 25ms');
+        return target;
+      },
       print: printTimespan,
       v2: keyedForm('io.latency', 'target'),
       ignored: ['on a kernel without CONFIG_BLK_CGROUP_IOLATENCY'],

@@ -71,7 +71,10 @@ const oomPolicy: Row<OomPolicy> = {
   v2: {
     controller: 'memory',
     write: (value) => (value === 'kill' ? [{ controller: 'memory', file: 'memory.oom.group', text: '1' }] : []),
-    read: (read) => (read('memory', 'memory.oom.group')?.trim() === '1' ? 'kill' : 'continue'),
+    read: (read) => {
+      const group = read('memory', 'memory.oom.group')?.trim();
+      return group === undefined ? undefined : group === '1' ? 'kill' : 'continue';
+    },
   },
   ancestors: 'none',
 };

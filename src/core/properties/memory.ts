@@ -19,8 +19,12 @@ interface MemorySpec {
 function parseMemory(text: string, machine: Machine, name: string, least: bigint): Amount {
   if (text.trim() === 'infinity') return 'infinity';
   const value = parseShareOf(text, machine.memory, name) ?? parseSize(text, 1024, name);
-  if (value < least)
-    throw badInput(`${name}=${text.trim()} leaves the job no memory at all`, 'write at least 1M, or infinity');
+  if (value < least * machine.pageSize) {
+    throw badInput(
+      `${name}=${text.trim()} leaves the job no memory at all: the kernel counts pages of ${machine.pageSize} bytes`,
+      'write at least 1M, or infinity',
+    );
+  }
   return value;
 }
 
@@ -58,7 +62,7 @@ function memoryFlag(name: string, help: string, row: MemoryName, least: bigint):
 
 /**
  * v1 has one counter for memory and swap together (Documentation/admin-guide/cgroup-v1/memory.rst, 2.4), so the file
- * holds MemoryMax + MemorySwapMax, and swap alone cannot be limited.
+ * holds MemoryMax + MemorySwapMax, and swap alone cannot be limited: such a write never shows the limit in force.
  */
 const swapOnV1: CgroupForm<Amount> = {
   controller: 'memory',
@@ -66,12 +70,13 @@ const swapOnV1: CgroupForm<Amount> = {
     const memory = limits.MemoryMax;
     const both = value === 'infinity' || memory === undefined || memory === 'infinity' ? 'infinity' : value + memory;
     const text = both === 'infinity' ? '-1' : `${both}`;
+    const inForce = value === 'infinity' || both !== 'infinity';
     return [
       {
         controller: 'memory',
         file: 'memory.memsw.limit_in_bytes',
         text,
-        shows: (content) => readAmount(content) === both,
+        shows: (content) => inForce && readAmount(content) === both,
       },
     ];
   },
@@ -126,7 +131,11 @@ export const memoryRows: readonly Row[] = [
     least: 0n,
     flags: [memoryFlag('--swap', 'swap: 0, 1G', 'MemorySwapMax', 0n)],
     v1: swapOnV1,
-    ignored: ['by systemd on cgroup v1', 'on a kernel without swap accounting (swapaccount=0)'],
+    ignored: [
+      'by systemd on cgroup v1',
+      'on cgroup v1 without MemoryMax',
+      'on a kernel without swap accounting (swapaccount=0)',
+    ],
   }),
   memoryRow({
     name: 'MemoryZSwapMax',

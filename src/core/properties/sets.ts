@@ -1,4 +1,5 @@
 import { type IndexSet, indexSetToBytes, parseIndexSet, printIndexSet } from '../cpuset.ts';
+import { badInput, quote } from '../errors.ts';
 import { asRow, type CgroupForm, type Controller, type Row } from './row.ts';
 
 function setFile(file: 'cpuset.cpus' | 'cpuset.mems', effective: string): CgroupForm<IndexSet> {
@@ -11,6 +12,13 @@ function setFile(file: 'cpuset.cpus' | 'cpuset.mems', effective: string): Cgroup
       return content === undefined ? undefined : parseIndexSet(content, file);
     },
   };
+}
+
+/** A set with a member: systemd and the kernel take the empty one as "all", which nobody means by `,`. */
+function someOf(text: string, name: string): IndexSet {
+  const set = parseIndexSet(text, name);
+  if (set.length === 0) throw badInput(`${name}=${quote(text)} names no index`, 'write 0-3,8');
+  return set;
 }
 
 function setRow(
@@ -28,7 +36,7 @@ function setRow(
       'in a user manager that has no cpuset controller delegated, which is the default',
       'when no index of the set is online: the kernel then allows them all',
     ],
-    parse: (text) => parseIndexSet(text, spec.name),
+    parse: (text) => someOf(text, spec.name),
     join: (before, next) => [...new Set([...before, ...next])].sort((a, b) => a - b),
     print: printIndexSet,
     dbus: (value) => [[spec.name, 'ay', indexSetToBytes(value)]],
@@ -46,7 +54,7 @@ const allowedCpus = setRow({
       name: '--cpus',
       placeholder: '<list>',
       help: 'CPUs to run on: 0-3,8',
-      parse: (text) => parseIndexSet(text, '--cpus'),
+      parse: (text) => someOf(text, '--cpus'),
     },
   ],
 });

@@ -24,20 +24,20 @@ const BY_NAME: ReadonlyMap<string, Row> = new Map(PROPERTIES.map((row) => [row.n
  * Old names that systemd accepts and throws away since 258, and what says the same today
  * (systemd NEWS 258: "removed support for cgroup v1").
  */
-const SUCCESSORS: Readonly<Record<string, LimitName>> = {
-  CPUShares: 'CPUWeight',
-  MemoryLimit: 'MemoryMax',
-  BlockIOWeight: 'IOWeight',
-  BlockIODeviceWeight: 'IODeviceWeight',
-  BlockIOReadBandwidth: 'IOReadBandwidthMax',
-  BlockIOWriteBandwidth: 'IOWriteBandwidthMax',
-};
+const SUCCESSORS: ReadonlyMap<string, LimitName> = new Map([
+  ['CPUShares', 'CPUWeight'],
+  ['MemoryLimit', 'MemoryMax'],
+  ['BlockIOWeight', 'IOWeight'],
+  ['BlockIODeviceWeight', 'IODeviceWeight'],
+  ['BlockIOReadBandwidth', 'IOReadBandwidthMax'],
+  ['BlockIOWriteBandwidth', 'IOWriteBandwidthMax'],
+]);
 
 /** The row of a property name as systemd spells it. */
 export function property(name: string): Row {
   const row = BY_NAME.get(name);
   if (row) return row;
-  const successor = SUCCESSORS[name];
+  const successor = SUCCESSORS.get(name);
   if (successor) throw badInput(`${name} is a property that systemd no longer obeys`, `write ${successor}`);
   const near = nearest(name, [...BY_NAME.keys()]);
   throw badInput(

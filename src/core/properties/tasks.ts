@@ -1,13 +1,17 @@
-import { type Amount, type Machine, parseShareOf, parseSize, parseWhole } from '../quantity.ts';
+import { badInput } from '../errors.ts';
+import { type Amount, type Machine, parsePermyriad, parseShareOf, parseWhole } from '../quantity.ts';
 import { amountFile, amountProperty } from './forms.ts';
 import { asRow, type Row } from './row.ts';
 
+/** PID_MAX_LIMIT of 64-bit kernels; pids.max refuses more. */
+const MOST = 4_194_304n;
+
 function parseTasks(text: string, machine: Machine): Amount {
   if (text.trim() === 'infinity') return 'infinity';
+  if (parsePermyriad(text) === 0n) throw badInput('TasksMax=0% leaves the job no task at all', 'write at least 1');
   const share = parseShareOf(text, machine.tasks, 'TasksMax');
   if (share !== undefined) return share < 1n ? 1n : share;
-  const suffixed = /[KMGTPE]$/.test(text.trim());
-  return suffixed ? parseSize(text, 1024, 'TasksMax') : parseWhole(text, 1n, 4_194_304n, 'TasksMax');
+  return parseWhole(text, 1n, MOST, 'TasksMax');
 }
 
 const tasksMax: Row<Amount> = {
