@@ -116,17 +116,15 @@ const KINDS: readonly (Incoming['kind'] | undefined)[] = [undefined, 'call', 're
 const MAX_BAD_MESSAGES = 100;
 
 function readMessages(socket: Socket, receive: (message: Incoming) => void): void {
-  let bad = 0;
   // The decoder throws out of its 'readable' listener, for example on a file descriptor, which any client of the system
   // bus may send to any other. It has consumed the message then, and can go on with the next.
   const guard = (listener: () => void) => (): void => {
-    for (;;) {
+    for (let bad = 0; ; bad += 1) {
       try {
         listener();
         return;
       } catch (error) {
-        bad += 1;
-        if (bad > MAX_BAD_MESSAGES) {
+        if (bad >= MAX_BAD_MESSAGES) {
           socket.destroy(error instanceof Error ? error : new Error(String(error)));
           return;
         }

@@ -56,3 +56,9 @@ export function retryable(error: unknown): boolean {
   if (error.code === 'E_BUS_LOST') return true;
   return error.code === 'E_BUS' && typeof error.data.name === 'string' && GONE_FOR_A_MOMENT.has(error.data.name);
 }
+
+/** The D-Bus name of the error that the bus or a service answered with. */
+export function busErrorName(error: unknown): string | undefined {
+  if (!(error instanceof SlicectlError) || typeof error.data.name !== 'string') return undefined;
+  return error.data.name;
+}

@@ -4,12 +4,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { describe } from 'vitest';
 
-/** Why no private bus can be had here, or undefined if one can. Tests put it in the name of what they skip. */
-export const noDaemon: string | undefined =
-  spawnSync('dbus-daemon', ['--version']).status === 0
-    ? undefined
-    : 'dbus-daemon is not installed (Debian: dbus-daemon)';
+const isMissing = spawnSync('dbus-daemon', ['--version']).status !== 0;
+if (isMissing && process.env.CI !== undefined)
+  throw new Error('dbus-daemon is not installed here, and CI skips nothing');
+
+/** `describe` for what needs a private bus: where none can be had it is skipped and the title says why. */
+export function describeWithBus(title: string, body: () => void): void {
+  if (isMissing) describe.skip(`${title} (needs dbus-daemon, which is not installed)`, body);
+  else describe(title, body);
+}
 
 export interface Limits {
   readonly maxRepliesPerConnection?: number;
