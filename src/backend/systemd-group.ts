@@ -1,0 +1,163 @@
+import { constants } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { badInput, SlicectlError } from '../core/errors.ts';
+import { type AskedLimits, valuesOf } from '../core/limits.ts';
+import type { Controller, Limits } from '../core/properties/row.ts';
+import { rowOf } from '../core/properties/table.ts';
+import { busErrorName } from '../dbus/errors.ts';
+import { typeInterface, unitPath } from '../dbus/systemd1.ts';
+import { type CgroupLayout, readMembership } from '../host/cgroups.ts';
+import { type ControlFiles, controlFilesV1, controlFilesV2 } from '../host/control-files.ts';
+import { isPopulated, untilControl } from '../host/events.ts';
+import type { HostPaths } from '../host/paths.ts';
+import { processesBelow } from '../host/tree.ts';
+import type { Ending, Group, Note } from './backend.ts';
+import { refuseShrinking } from './shrink.ts';
+import type { SystemdLink } from './systemd-link.ts';
+import { endsBySystemd, type JobUnits, limitProperties } from './systemd-plan.ts';
+
+/** How often a v1 group is looked at while its end is awaited: v1 notifies nobody but its release agent. */
+const V1_PAUSE_MS = 50;
+const NO_SUCH_UNIT = 'org.freedesktop.systemd1.NoSuchUnit';
+
+interface SystemdGroupParts {
+  readonly link: SystemdLink;
+  readonly units: JobUnits;
+  readonly paths: HostPaths;
+  readonly files: ControlFiles;
+  readonly limits: Limits;
+  readonly settle: (
+    asked: AskedLimits,
+    bestEffort: boolean,
+  ) => { readonly limits: Limits; readonly notes: readonly Note[] };
+}
+
+/**
+ * The control files of the job's slice, found by where the process is, since a folder's name can differ from the unit's
+ * (systemd prefixes names that collide with the kernel's own). Undefined when the process is not in the slice.
+ */
+export function filesOfSlice(
+  paths: HostPaths,
+  layout: CgroupLayout,
+  slice: string,
+  pid: number,
+): ControlFiles | undefined {
+  const membership = readMembership(paths, pid);
+  if (!membership) return undefined;
+  const upToSlice = (path: string | undefined): string | undefined => {
+    const parts = path?.split('/') ?? [];
+    const at = parts.findIndex((part) => part === slice || part === `_${slice}`);
+    return at < 0 ? undefined : parts.slice(0, at + 1).join('/');
+  };
+  const v1 = new Map<Controller, string>();
+  for (const [controller, path] of membership.v1) {
+    const group = layout.v1.has(controller) ? upToSlice(path) : undefined;
+    if (group !== undefined) v1.set(controller, group);
+  }
+  if (v1.size > 0) return controlFilesV1(layout, v1);
+  const group = upToSlice(membership.v2);
+  return layout.v2 && group !== undefined ? controlFilesV2(layout.v2, group) : undefined;
+}
+
+export class SystemdGroup implements Group {
+  readonly kind = 'systemd';
+  readonly unit: string;
+  readonly files: ControlFiles;
+  readonly #parts: SystemdGroupParts;
+  readonly #folder: string;
+  #isFrozen = false;
+
+  constructor(parts: SystemdGroupParts) {
+    this.#parts = parts;
+    this.unit = parts.units.scope;
+    this.files = parts.files;
+    this.#folder =
+      (['pids', 'memory', 'cpuacct', 'cpu'] as const).map((c) => parts.files.folder(c)).find((f) => f) ?? '';
+  }
+
+  contains(pid: number): boolean {
+    const membership = readMembership(this.#parts.paths, pid);
+    const paths = this.files.version === 2 ? [membership?.v2] : [...(membership?.v1.values() ?? [])];
+    return paths.some((path) => path?.split('/').some((part) => part.endsWith(this.#parts.units.slice)));
+  }
+
+  processes(): readonly number[] {
+    return processesBelow(this.#folder);
+  }
+
+  async set(asked: AskedLimits): Promise<readonly Note[]> {
+    const fixed = asked.find(({ name }) => rowOf(name).scope === 'job');
+    if (fixed) throw badInput(`${fixed.name} cannot be changed while the job runs`, 'give it when the job is started');
+    refuseShrinking(this.files, valuesOf(asked));
+    const { limits, notes } = this.#parts.settle(asked, false);
+    const properties = limitProperties(limits, 'group');
+    await this.#parts.link.persist(({ manager }) =>
+      manager.setUnitProperties(this.#parts.units.slice, true, properties),
+    );
+    return notes;
+  }
+
+  async freeze(): Promise<void> {
+    if (this.files.version === 1) {
+      throw new SlicectlError('E_CONTROLLER', 'systemd freezes units on cgroup v2 only, and this host is on v1', {
+        hint: 'send SIGSTOP instead',
+      });
+    }
+    await this.#parts.link.persist(({ manager }) => manager.freezeUnit(this.unit));
+    this.#isFrozen = true;
+  }
+
+  async thaw(): Promise<void> {
+    await this.#parts.link.persist(({ manager }) => manager.thawUnit(this.unit));
+    this.#isFrozen = false;
+  }
+
+  /** Frozen processes get a signal only when they are thawed, SIGKILL on v2 excepted. */
+  async kill(signal: NodeJS.Signals): Promise<void> {
+    const number = constants.signals[signal];
+    try {
+      await this.#parts.link.persist(({ manager }) => manager.killUnit(this.unit, 'all', number));
+    } catch (error) {
+      if (busErrorName(error) !== NO_SUCH_UNIT) throw error;
+    }
+    if (signal !== 'SIGKILL') return;
+    if (this.#isFrozen) await this.thaw();
+    await this.whenEmpty();
+  }
+
+  async whenEmpty(signal?: AbortSignal): Promise<void> {
+    if (this.files.version === 2) {
+      return untilControl(`${this.#folder}/cgroup.events`, () => isPopulated(this.#folder) !== true, signal);
+    }
+    while (this.processes().length > 0) await sleep(V1_PAUSE_MS, undefined, signal && { signal });
+  }
+
+  async ending(): Promise<Ending> {
+    if (!endsBySystemd(this.#parts.limits)) return 'success';
+    try {
+      return await this.#parts.link.persist(async ({ manager }) =>
+        String(await manager.get(unitPath(this.unit), typeInterface(this.unit), 'Result')),
+      );
+    } finally {
+      // Best effort: the reference ends with the connection in any case, and is gone already after a reconnection.
+      this.#parts.link
+        .session()
+        .then(
+          ({ manager }) => manager.unrefUnit(this.unit),
+          () => undefined,
+        )
+        .catch(() => undefined);
+    }
+  }
+
+  async remove(): Promise<boolean> {
+    if (this.processes().length > 0) return false;
+    const { link, units } = this.#parts;
+    try {
+      await link.persist(({ manager }) => manager.stopUnit(units.slice, 'replace'));
+    } catch (error) {
+      if (busErrorName(error) !== NO_SUCH_UNIT) throw error;
+    }
+    return true;
+  }
+}

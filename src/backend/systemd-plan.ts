@@ -1,0 +1,129 @@
+import { badInput } from '../core/errors.ts';
+import type { Controller, DbusProperty, Limits, LimitValue, Row } from '../core/properties/row.ts';
+import { PROPERTIES } from '../core/properties/table.ts';
+import { childSlice, sliceName, unitName } from '../core/unit-name.ts';
+import type { BusKind } from '../dbus/address.ts';
+import type { CgroupLayout, Membership } from '../host/cgroups.ts';
+import type { GroupRequest, Plan, Step } from './backend.ts';
+import type { Settled } from './settle.ts';
+
+/** What a plan depends on besides the request. */
+export interface SystemdFacts {
+  readonly kind: BusKind;
+  readonly version: number;
+  /** The manager's own cgroup: empty for PID 1, `/user.slice/…/user@1000.service` for a user's. */
+  readonly managerGroup: string;
+  readonly layout: CgroupLayout;
+  readonly self: Membership | undefined;
+}
+
+/** First version whose scopes take OOMPolicy (NEWS 253). */
+const SCOPE_OOM_POLICY = 253;
+
+/** On v1 systemd manages these controllers only (systemd 252, src/core/cgroup.c, CGROUP_MASK_V1). */
+const V1_OF_SYSTEMD: readonly Controller[] = ['cpu', 'cpuacct', 'memory', 'pids', 'blkio'];
+
+/** Why systemd of this version on this cgroup layout cannot hold a limit. */
+export function systemdUnable(
+  facts: SystemdFacts,
+): (row: Row, value: LimitValue) => { why: string; hint: string } | undefined {
+  const isV1 = V1_OF_SYSTEMD.some((controller) => facts.layout.v1.has(controller));
+  return (row, value) => {
+    if (row.since > facts.version) {
+      const why = `systemd ${facts.version} does not know ${row.name} for scopes, which came with ${row.since}`;
+      return { why, hint: 'leave it out, or give --best-effort' };
+    }
+    if (value === 'idle' && facts.version < 252) {
+      return { why: `CPUWeight=idle came with systemd 252, this is ${facts.version}`, hint: 'write a weight of 1' };
+    }
+    if (!isV1 || row.scope === 'job') return undefined;
+    const usable = row.v1 && V1_OF_SYSTEMD.includes(row.v1.controller) && row.name !== 'MemorySwapMax';
+    if (usable) return undefined;
+    const why = 'this host runs systemd on cgroup v1, where systemd does not manage it';
+    return { why, hint: 'boot with systemd.unified_cgroup_hierarchy=1, or give --best-effort' };
+  };
+}
+
+/** The slice for the job's own slice to lie in. */
+function parentSlice(request: GroupRequest, facts: SystemdFacts): string {
+  const fallback = facts.kind === 'system' ? 'system.slice' : 'app.slice';
+  if (!request.sliceInherit) return request.slice === undefined ? fallback : sliceName(request.slice);
+  const own = callersSlice(facts);
+  if (request.slice === undefined) return own;
+  const stem = sliceName(request.slice).slice(0, -'.slice'.length);
+  if (request.slice === '-.slice') throw badInput('--slice-inherit cannot lead to -.slice', 'leave one of the two out');
+  return own === '-.slice' ? request.slice : `${own.slice(0, -'.slice'.length)}-${stem}.slice`;
+}
+
+/** The innermost slice of the manager that the caller is in. */
+function callersSlice({ self, managerGroup }: SystemdFacts): string {
+  const path = self?.v2 ?? self?.v1.get('memory') ?? self?.v1.get('pids') ?? '/';
+  const below = path.startsWith(`${managerGroup}/`) ? path.slice(managerGroup.length) : managerGroup === '' ? path : '';
+  return below.split('/').findLast((part) => part.endsWith('.slice')) ?? '-.slice';
+}
+
+/** The names of the units that hold one job. */
+export interface JobUnits {
+  readonly slice: string;
+  readonly scope: string;
+}
+
+/** `system-slicectl_….slice` for the limits and figures, and the scope in it for the processes. */
+export function jobUnits(request: GroupRequest, facts: SystemdFacts, id: string): JobUnits {
+  const slice = sliceName(childSlice(parentSlice(request, facts), id));
+  const scope = unitName(request.unit ?? id, '.scope');
+  return { slice, scope };
+}
+
+/**
+ * The job's slice: it carries the limits, since its cgroup stays after the scope in it has gone, so that the last figures
+ * of even the shortest job can be read with no process of ours inside.
+ */
+export function sliceProperties(description: string, limits: Limits): DbusProperty[] {
+  return [
+    ['Description', 's', `slice of ${description}`],
+    ['CPUAccounting', 'b', true],
+    ['MemoryAccounting', 'b', true],
+    ['TasksAccounting', 'b', true],
+    ['IOAccounting', 'b', true],
+    ...limitProperties(limits, 'group'),
+  ];
+}
+
+/** D-Bus properties of the limits that sit on the job's slice (`group`) or on the unit in it (`job`). */
+export function limitProperties(limits: Limits, scope: Row['scope']): DbusProperty[] {
+  return PROPERTIES.filter((row) => row.scope === scope).flatMap((row) => {
+    const value = limits[row.name];
+    return value === undefined ? [] : row.dbus(value);
+  });
+}
+
+/** Whether the end of the job has to be asked of systemd, for which the unit must outlive its last process. */
+export function endsBySystemd(limits: Limits): boolean {
+  return limits.RuntimeMaxSec !== undefined || limits.OOMPolicy === 'stop';
+}
+
+export function systemdPlan(request: GroupRequest, facts: SystemdFacts, settled: Settled, id: string): Plan {
+  const { slice, scope } = jobUnits(request, facts, id);
+  const hasPolicy = settled.limits.OOMPolicy !== undefined || facts.version < SCOPE_OOM_POLICY;
+  const properties: DbusProperty[] = [
+    ['Description', 's', request.description],
+    ['Slice', 's', slice],
+    ['CollectMode', 's', 'inactive-or-failed'],
+    // The slice counts: the manager's DefaultTasksMax on the scope would be a second, hidden limit.
+    ['TasksMax', 't', 0xffff_ffff_ffff_ffffn],
+    ...limitProperties(settled.limits, 'job'),
+    ...(hasPolicy ? [] : [['OOMPolicy', 's', 'continue'] as const]),
+    ...(endsBySystemd(settled.limits) ? [['AddRef', 'b', true] as const] : []),
+  ];
+  const step: Step = {
+    do: 'call',
+    interface: 'org.freedesktop.systemd1.Manager',
+    member: 'StartTransientUnit',
+    unit: scope,
+    mode: 'fail',
+    properties,
+    auxiliary: [{ unit: slice, properties: sliceProperties(request.description, settled.limits) }],
+  };
+  return { kind: 'systemd', unit: scope, description: request.description, ...settled, steps: [step] };
+}
