@@ -83,7 +83,7 @@ export class Jobs {
       const timer = setTimeout(() => end(() => reject(noResult(unit, timeoutMs, job))), timeoutMs);
       const stopListening = this.#bus.onClosed((reason) => end(() => reject(lostDuring(unit, reason))));
       this.#starting += 1;
-      start().then(
+      asPromise(start).then(
         (path) => {
           const known = this.#claim(path);
           if (isOver) return;
@@ -135,6 +135,10 @@ export function jobFailure({ job, unit, result }: JobResult): SlicectlError | un
     hint: `See \`systemctl status ${unit}\` and \`journalctl -u ${unit}\`.`,
     data: { job, unit, result },
   });
+}
+
+async function asPromise(start: () => Promise<string>): Promise<string> {
+  return start();
 }
 
 function noResult(unit: string, timeoutMs: number, job: string | undefined): SlicectlError {
