@@ -62,9 +62,12 @@ export class SlicectlError extends Error {
   }
 }
 
+/** Characters that JSON leaves as they are and that move the cursor or turn the direction of the text. */
+const UNSEEN = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
 /** Quotes text from outside for a message: control characters cannot reach the terminal. */
 export function quote(text: string): string {
-  return JSON.stringify(text).replace(/[\u007f-\u009f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(text).replace(UNSEEN, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** The bad-input error, which is the most frequent one. */

@@ -1,12 +1,16 @@
-import { badInput, quote } from './errors.ts';
+import { badInput, quote, SlicectlError } from './errors.ts';
 import type { LimitName, Limits, LimitValue } from './properties/row.ts';
 import { PROPERTIES, property, rowOf } from './properties/table.ts';
 import type { Machine } from './quantity.ts';
 
-/** One `Name=value` as it was given, with where it came from for messages (`--memory`, `-p`, `build.ini:3`). */
+/** One `Name=value` as it was given. */
 export interface Assignment {
   readonly name: string;
   readonly text: string;
+  /**
+   * Where it came from: a row's flag (`--memory`), whose own parser then reads the text; `FILE:LINE` of a profile
+   * (`build.ini:3`), which makes a fault of the text an E_PROFILE; or any other word (`-p`).
+   */
   readonly source: string;
 }
 
@@ -26,17 +30,22 @@ export type AskedLimits = readonly AskedLimit[];
 
 /**
  * Reads assignments of one level of precedence as systemd reads them in a file: a repeated list is joined, a repeated
- * single value is replaced, and an empty text forgets what came before (systemd.resource-control(5)).
+ * single value is replaced, and an empty text forgets what came before (systemd.resource-control(5)). A property that is
+ * forgotten at the end stays in the map as undefined, so that it forgets the weaker levels too.
  */
-export function readAssignments(assignments: readonly Assignment[], machine: Machine): Map<LimitName, AskedLimit> {
-  const found = new Map<LimitName, AskedLimit>();
+export function readAssignments(
+  assignments: readonly Assignment[],
+  machine: Machine,
+): Map<LimitName, AskedLimit | undefined> {
+  const found = new Map<LimitName, AskedLimit | undefined>();
   for (const { name, text, source } of assignments) {
-    const row = property(name);
+    const row = atSource(source, () => property(name));
     if (text.trim() === '') {
-      found.delete(row.name);
+      found.set(row.name, undefined);
       continue;
     }
-    const next = row.parse(text, machine);
+    const reader = row.flags.find((flag) => flag.name === source) ?? row;
+    const next = atSource(source, () => reader.parse(text, machine));
     const before = found.get(row.name);
     found.set(row.name, {
       name: row.name,
@@ -48,8 +57,24 @@ export function readAssignments(assignments: readonly Assignment[], machine: Mac
   return found;
 }
 
+/** Makes a refusal of `read` name the place that its text came from: the line of a profile, or the flag. */
+export function atSource<T>(source: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    const profile = /:\d+$/.test(source);
+    if (!(error instanceof SlicectlError) || error.code !== 'E_INPUT') throw error;
+    if (!profile && (!source.startsWith('--') || error.message.startsWith(source))) throw error;
+    throw new SlicectlError(profile ? 'E_PROFILE' : 'E_INPUT', `${source}: ${error.message}`, {
+      ...(error.hint && { hint: error.hint }),
+      data: { ...error.data, source },
+      cause: error,
+    });
+  }
+}
+
 /** Lays levels over each other, weakest first: a property given at a stronger level replaces the weaker one whole. */
-export function layered(levels: readonly ReadonlyMap<LimitName, AskedLimit>[]): AskedLimits {
+export function layered(levels: readonly ReadonlyMap<LimitName, AskedLimit | undefined>[]): AskedLimits {
   const merged = new Map(levels.flatMap((level) => [...level]));
   return PROPERTIES.flatMap((row) => merged.get(row.name) ?? []);
 }

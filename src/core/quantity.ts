@@ -15,7 +15,7 @@ export interface Machine {
 /** UINT64_MAX, which systemd reads as "no limit" for limits and as "not set" for weights. */
 export const U64_MAX = 0xffff_ffff_ffff_ffffn;
 
-const SUFFIXES = ['', 'K', 'M', 'G', 'T', 'P', 'E'] as const;
+const SUFFIXES: readonly string[] = ['', 'K', 'M', 'G', 'T', 'P', 'E'];
 
 /**
  * A size as systemd writes it: `1G`, `1.5G`, `512M`, `5000000`, and Kubernetes' binary form `512Mi`.
@@ -25,7 +25,7 @@ export function parseSize(text: string, base: 1000 | 1024, name: string): bigint
   const match = /^(\d+)(?:\.(\d+))?\s*([KMGTPE]i|[KMGTPE]|)B?$/.exec(text.trim());
   if (!match) throw badInput(`${name}=${quote(text)} is not a size`, sizeHint(text, base));
   const [, whole = '0', fraction = '', suffix = ''] = match;
-  const power = SUFFIXES.findIndex((s) => s === suffix.charAt(0));
+  const power = SUFFIXES.indexOf(suffix.charAt(0));
   const unit = BigInt(suffix.endsWith('i') ? 1024 : base) ** BigInt(power);
   const scale = 10n ** BigInt(fraction.length);
   const value = (BigInt(whole + fraction) * unit) / scale;
