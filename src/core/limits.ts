@@ -15,7 +15,7 @@ export interface Assignment {
 }
 
 /** What a library caller writes: systemd's names with systemd's text, numbers and bigints as their decimal text. */
-export type LimitsInput = { readonly [K in LimitName]?: string | number | bigint | readonly string[] };
+export type LimitsInput = { readonly [K in LimitName]?: string | number | bigint | readonly string[] | undefined };
 
 /** A limit with the text and place it came from. */
 export interface AskedLimit {

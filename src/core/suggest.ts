@@ -1,8 +1,13 @@
-/** The candidate nearest to `word` by edit distance, letter case aside, or undefined when none is near. */
+/**
+ * The candidate nearest to `word` by edit distance, letter case aside, or undefined when none is near. Among equally near
+ * ones a candidate that begins with the word comes first.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: { readonly name: string; readonly distance: number } | undefined;
+  const lower = word.toLowerCase();
   for (const name of candidates) {
-    const distance = editDistance(word.toLowerCase(), name.toLowerCase());
+    const begins = name.toLowerCase().startsWith(lower);
+    const distance = editDistance(lower, name.toLowerCase()) - (begins ? 0.5 : 0);
     if (!best || distance < best.distance) best = { name, distance };
   }
   return best && best.distance <= Math.max(2, Math.floor(word.length / 3)) ? best.name : undefined;
