@@ -37,6 +37,7 @@ export class Connection {
   #current: Promise<Bus> | undefined;
   #open: Bus | undefined;
   #release: (() => void) | undefined;
+  #isLost = false;
 
   /** `dial` makes one attempt: usually `connect` with its paths. */
   constructor(dial: () => Promise<Bus>, options: ConnectionOptions = {}) {
@@ -46,16 +47,20 @@ export class Connection {
     this.#onHandlerError = options.onHandlerError ?? (() => undefined);
   }
 
-  /** The present connection, or a first or new one. Rejects with what `dial` rejects with, `E_BUS_LOST` after `close()`. */
+  /**
+   * The present connection, or a first or new one; while a lost one is being replaced this waits for that. Rejects with
+   * what `dial` rejects with, and with `E_BUS_LOST` after `close()`.
+   */
   bus(): Promise<Bus> {
     if (this.#stop.signal.aborted) return Promise.reject(closed());
     return this.#current ?? this.#adopt(this.#dial());
   }
 
-  /** Announces a waiter; the function given back ends its wait. */
+  /** Announces a waiter, who also hears of a loss just before; the function given back ends its wait. */
   wait(waiter: Waiter): () => void {
     this.#waiters.add(waiter);
     this.#keepAlive();
+    if (this.#isLost) this.#replace();
     return () => {
       this.#waiters.delete(waiter);
       this.#keepAlive();
@@ -70,16 +75,22 @@ export class Connection {
   }
 
   #adopt(attempt: Promise<Bus>): Promise<Bus> {
-    const current = attempt.then((bus) => {
-      if (this.#stop.signal.aborted) {
-        bus.close();
-        throw closed();
-      }
-      this.#open = bus;
-      this.#keepAlive();
-      bus.onClosed(() => this.#lost(current));
-      return bus;
-    });
+    const current = attempt.then(
+      (bus) => {
+        if (this.#stop.signal.aborted) {
+          bus.close();
+          throw closed();
+        }
+        this.#open = bus;
+        this.#keepAlive();
+        bus.onClosed(() => this.#lost());
+        return bus;
+      },
+      (error: unknown) => {
+        throw this.#stop.signal.aborted ? closed() : error;
+      },
+    );
+    this.#isLost = false;
     this.#current = current;
     current.catch(() => {
       if (this.#current === current) this.#current = undefined;
@@ -87,11 +98,16 @@ export class Connection {
     return current;
   }
 
-  #lost(gone: Promise<Bus>): void {
-    if (this.#current === gone) this.#current = undefined;
+  #lost(): void {
+    this.#current = undefined;
     this.#open = undefined;
     this.#release = undefined;
-    if (this.#stop.signal.aborted || this.#waiters.size === 0) return;
+    this.#isLost = true;
+    if (this.#waiters.size > 0) this.#replace();
+  }
+
+  #replace(): void {
+    if (this.#stop.signal.aborted) return;
     this.#adopt(this.#persist()).then(
       (bus) => this.#tell((waiter) => waiter.onReconnected(bus)),
       (error: unknown) => {

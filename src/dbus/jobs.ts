@@ -43,7 +43,8 @@ const MAX_UNCLAIMED = 4096;
  * nobody has asked for yet are kept while a start is under way.
  *
  * Manager.Subscribe is not called: a job reports to the client that asked for it without (systemd, `job_send_removed`
- * and `bus_job_track_sender`), and each subscribed client makes PID 1 send all signals of all units.
+ * and `bus_job_track_sender`), and each subscribed client makes PID 1 send all signals of all units. Seen to hold on 252,
+ * 257 and 262 with no subscriber at all (logind, which is one, stopped), across daemon-reload and daemon-reexec.
  */
 export class Jobs {
   readonly #waiters = new Map<string, (result: JobResult) => void>();

@@ -5,9 +5,10 @@ import type { Bus } from './types.ts';
  * What becomes of the manager on a bus that itself goes on.
  *
  * - `gone`: it has no name. It closes its connection for `daemon-reexec`, and a user's manager ends with its session.
- * - `back`: it has a name again, under another unique name. Its match rules, references (RefUnit) and subscribers are
- *   restored by systemd; a waiter reads the state again, since signals of the time between are lost.
- * - `reloading`, `reloaded`: `daemon-reload` began and ended. Sent only while somebody has called Manager.Subscribe.
+ * - `back`: it has a name again, under another unique name. Jobs and subscribers are kept by systemd; a waiter reads the
+ *   state again, since signals of the time between are lost.
+ * - `reloading`, `reloaded`: `daemon-reload` began and ended; around `gone` and `back` also for `daemon-reexec`. Sent
+ *   only while somebody has called Manager.Subscribe; logind has on most systems, which is not to be relied on.
  */
 export type ManagerEvent = 'gone' | 'back' | 'reloading' | 'reloaded';
 

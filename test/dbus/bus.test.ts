@@ -244,10 +244,10 @@ describeWithBus('a bus connection', () => {
   });
 
   it.each([
-    ['idle', '', 0],
-    ['waited for', 'void bus.call(call).catch(() => console.log("lost"));', 1],
-    ['held', 'bus.hold();', 1],
-  ])('%s keeps the process alive or not', async (_, more, isAlive) => {
+    ['that is idle lets', '', false],
+    ['with a call under way does not let', 'void bus.call(call).catch(() => undefined);', true],
+    ['that is held does not let', 'bus.hold();', true],
+  ])('%s the process end', { timeout: 20_000 }, async (_, more, isAlive) => {
     const script = `
       const { connect } = await import(${JSON.stringify(join(import.meta.dirname, '../../src/dbus/bus.ts'))});
       const bus = await connect([${JSON.stringify(daemon.path)}]);
@@ -259,9 +259,9 @@ describeWithBus('a bus connection', () => {
     const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    const exited = once(child, 'exit').then(() => 0);
+    const exited = once(child, 'exit').then(() => false);
     await once(child.stdout, 'data');
-    const alive = new Promise((resolve) => setTimeout(resolve, 1000, 1));
+    const alive = new Promise((resolve) => setTimeout(resolve, isAlive ? 700 : 10_000, true));
     expect(await Promise.race([exited, alive])).toBe(isAlive);
     child.kill('SIGKILL');
     await exited;

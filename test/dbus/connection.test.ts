@@ -67,6 +67,27 @@ describeWithBus('a connection that is kept', () => {
     await next.stop();
   });
 
+  it('is replaced for a waiter who comes only after the loss', async () => {
+    const first = await connection.bus();
+    const lost = new Promise((resolve) => first.onClosed(resolve));
+    first.close();
+    await lost;
+    const told: Bus[] = [];
+    connection.wait({ onReconnected: (bus) => told.push(bus), onGivenUp: () => undefined });
+    await expect.poll(() => told).toHaveLength(1);
+  });
+
+  it('rejects who waits for a replacement with E_BUS_LOST when it is closed', async () => {
+    connection.wait({ onReconnected: () => undefined, onGivenUp: () => undefined });
+    const first = await connection.bus();
+    path = '/nonexistent/bus';
+    first.close();
+    await expect.poll(() => dials).toBeGreaterThan(1);
+    const asked = expect(connection.bus()).rejects.toMatchObject({ code: 'E_BUS_LOST' });
+    connection.close();
+    await asked;
+  });
+
   it('tells a waiter when it has given up, and can be asked for again', async () => {
     const reasons: SlicectlError[] = [];
     connection.wait({ onReconnected: () => undefined, onGivenUp: (reason) => reasons.push(reason) });
