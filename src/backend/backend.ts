@@ -40,20 +40,23 @@ export type Step =
   | { readonly do: 'move'; readonly path: string; readonly what: string };
 
 /** What will be done for a job: data, made by reading only, printed by a dry run and carried out as it stands. */
-export interface Plan {
+export interface Plan extends SettledLimits {
   readonly kind: BackendKind;
   readonly unit: string | undefined;
   readonly description: string;
-  /** The limits as they will be sent and written, after rounding, without what is left out. */
-  readonly limits: Limits;
-  /** `MAJ:MIN` behind each device path that the limits name. */
-  readonly devices: ReadonlyMap<string, string>;
-  readonly notes: readonly Note[];
   readonly steps: readonly Step[];
 }
 
 /** How the manager of the group says that it ended: systemd's Result words. */
 export type Ending = 'success' | 'timeout' | 'oom-kill' | 'resources' | 'signal' | 'exit-code' | 'core-dump' | string;
+
+/** Limits as they are sent, after rounding and without what is left out. */
+export interface SettledLimits {
+  readonly limits: Limits;
+  /** `MAJ:MIN` behind each device path that the limits name. */
+  readonly devices: ReadonlyMap<string, string>;
+  readonly notes: readonly Note[];
+}
 
 /** A group that holds one job. */
 export interface Group {
@@ -61,12 +64,14 @@ export interface Group {
   readonly unit: string | undefined;
   /** The control files of the group that carries the job's limits; readable until {@link Group.remove}. */
   readonly files: ControlFiles;
+  /** The control files of the group that the job's processes are in: the same, or a group below it that can vanish first. */
+  readonly leaf: ControlFiles;
   /** Whether the process is in the group or below it. */
   contains(pid: number): boolean;
   /** Pids in the group and below it. */
   processes(): readonly number[];
   /** Changes limits of the running job; what is not named stays. */
-  set(limits: AskedLimits): Promise<readonly Note[]>;
+  set(limits: AskedLimits): Promise<SettledLimits>;
   freeze(): Promise<void>;
   thaw(): Promise<void>;
   /** Signals every process of the group. SIGKILL returns when no process that can be killed is left. */

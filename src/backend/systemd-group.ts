@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { badInput, SlicectlError } from '../core/errors.ts';
 import { type AskedLimits, valuesOf } from '../core/limits.ts';
-import type { Controller, Limits } from '../core/properties/row.ts';
+import type { Limits } from '../core/properties/row.ts';
 import { rowOf } from '../core/properties/table.ts';
 import { busErrorName } from '../dbus/errors.ts';
 import { typeInterface, unitPath } from '../dbus/systemd1.ts';
@@ -11,7 +11,7 @@ import { type ControlFiles, controlFilesV1, controlFilesV2 } from '../host/contr
 import { isPopulated, untilControl } from '../host/events.ts';
 import type { HostPaths } from '../host/paths.ts';
 import { processesBelow } from '../host/tree.ts';
-import type { Ending, Group, Note } from './backend.ts';
+import type { Ending, Group, SettledLimits } from './backend.ts';
 import { refuseShrinking } from './shrink.ts';
 import type { SystemdLink } from './systemd-link.ts';
 import { endsBySystemd, type JobUnits, limitProperties } from './systemd-plan.ts';
@@ -25,44 +25,46 @@ interface SystemdGroupParts {
   readonly units: JobUnits;
   readonly paths: HostPaths;
   readonly files: ControlFiles;
+  readonly leaf: ControlFiles;
   readonly limits: Limits;
-  readonly settle: (
-    asked: AskedLimits,
-    bestEffort: boolean,
-  ) => { readonly limits: Limits; readonly notes: readonly Note[] };
+  readonly settle: (asked: AskedLimits) => SettledLimits;
+}
+
+/** The control files of the job's slice, and of the group in it that the process is in. */
+export interface JobFiles {
+  readonly files: ControlFiles;
+  readonly leaf: ControlFiles;
 }
 
 /**
  * The control files of the job's slice, found by where the process is, since a folder's name can differ from the unit's
  * (systemd prefixes names that collide with the kernel's own). Undefined when the process is not in the slice.
  */
-export function filesOfSlice(
-  paths: HostPaths,
-  layout: CgroupLayout,
-  slice: string,
-  pid: number,
-): ControlFiles | undefined {
+export function filesOfSlice(paths: HostPaths, layout: CgroupLayout, slice: string, pid: number): JobFiles | undefined {
   const membership = readMembership(paths, pid);
   if (!membership) return undefined;
-  const upToSlice = (path: string | undefined): string | undefined => {
-    const parts = path?.split('/') ?? [];
-    const at = parts.findIndex((part) => part === slice || part === `_${slice}`);
-    return at < 0 ? undefined : parts.slice(0, at + 1).join('/');
-  };
-  const v1 = new Map<Controller, string>();
-  for (const [controller, path] of membership.v1) {
-    const group = layout.v1.has(controller) ? upToSlice(path) : undefined;
-    if (group !== undefined) v1.set(controller, group);
+  const own = new Map([...membership.v1].filter(([c, path]) => layout.v1.has(c) && upTo(slice, path) !== undefined));
+  if (own.size > 0) {
+    const slices = new Map([...own].map(([controller, path]) => [controller, upTo(slice, path) ?? path]));
+    return { files: controlFilesV1(layout, slices), leaf: controlFilesV1(layout, own) };
   }
-  if (v1.size > 0) return controlFilesV1(layout, v1);
-  const group = upToSlice(membership.v2);
-  return layout.v2 && group !== undefined ? controlFilesV2(layout.v2, group) : undefined;
+  const group = upTo(slice, membership.v2);
+  if (!layout.v2 || group === undefined || membership.v2 === undefined) return undefined;
+  return { files: controlFilesV2(layout.v2, group), leaf: controlFilesV2(layout.v2, membership.v2) };
+}
+
+/** The path as far as the slice's folder; undefined where it is not in the path. */
+function upTo(slice: string, path: string | undefined): string | undefined {
+  const parts = path?.split('/') ?? [];
+  const at = parts.findIndex((part) => part === slice || part === `_${slice}`);
+  return at < 0 ? undefined : parts.slice(0, at + 1).join('/');
 }
 
 export class SystemdGroup implements Group {
   readonly kind = 'systemd';
   readonly unit: string;
   readonly files: ControlFiles;
+  readonly leaf: ControlFiles;
   readonly #parts: SystemdGroupParts;
   readonly #folder: string;
   #isFrozen = false;
@@ -71,6 +73,7 @@ export class SystemdGroup implements Group {
     this.#parts = parts;
     this.unit = parts.units.scope;
     this.files = parts.files;
+    this.leaf = parts.leaf;
     this.#folder =
       (['pids', 'memory', 'cpuacct', 'cpu'] as const).map((c) => parts.files.folder(c)).find((f) => f) ?? '';
   }
@@ -85,16 +88,16 @@ export class SystemdGroup implements Group {
     return processesBelow(this.#folder);
   }
 
-  async set(asked: AskedLimits): Promise<readonly Note[]> {
+  async set(asked: AskedLimits): Promise<SettledLimits> {
     const fixed = asked.find(({ name }) => rowOf(name).scope === 'job');
     if (fixed) throw badInput(`${fixed.name} cannot be changed while the job runs`, 'give it when the job is started');
     refuseShrinking(this.files, valuesOf(asked));
-    const { limits, notes } = this.#parts.settle(asked, false);
-    const properties = limitProperties(limits, 'group');
+    const settled = this.#parts.settle(asked);
+    const properties = limitProperties(settled.limits, 'group');
     await this.#parts.link.persist(({ manager }) =>
       manager.setUnitProperties(this.#parts.units.slice, true, properties),
     );
-    return notes;
+    return settled;
   }
 
   async freeze(): Promise<void> {

@@ -4,8 +4,7 @@ import { PROPERTIES } from '../core/properties/table.ts';
 import { childSlice, sliceName, unitName } from '../core/unit-name.ts';
 import type { BusKind } from '../dbus/address.ts';
 import type { CgroupLayout, Membership } from '../host/cgroups.ts';
-import type { GroupRequest, Plan, Step } from './backend.ts';
-import type { Settled } from './settle.ts';
+import type { GroupRequest, Plan, SettledLimits, Step } from './backend.ts';
 
 /** What a plan depends on besides the request. */
 export interface SystemdFacts {
@@ -103,7 +102,7 @@ export function endsBySystemd(limits: Limits): boolean {
   return limits.RuntimeMaxSec !== undefined || limits.OOMPolicy === 'stop';
 }
 
-export function systemdPlan(request: GroupRequest, facts: SystemdFacts, settled: Settled, id: string): Plan {
+export function systemdPlan(request: GroupRequest, facts: SystemdFacts, settled: SettledLimits, id: string): Plan {
   const { slice, scope } = jobUnits(request, facts, id);
   const hasPolicy = settled.limits.OOMPolicy !== undefined || facts.version < SCOPE_OOM_POLICY;
   const properties: DbusProperty[] = [

@@ -8,10 +8,10 @@ import { type CgroupLayout, readLayout, readMembership } from '../host/cgroups.t
 import type { HostPaths } from '../host/paths.ts';
 import { mayBeAlive, readOwner } from '../host/process.ts';
 import type { Backend, Group, GroupRequest, Plan } from './backend.ts';
-import { settle } from './settle.ts';
 import { filesOfSlice, SystemdGroup } from './systemd-group.ts';
 import type { Session, SystemdLink } from './systemd-link.ts';
 import { type SystemdFacts, systemdPlan, systemdUnable } from './systemd-plan.ts';
+import { settle } from './systemd-settle.ts';
 
 type CallStep = Extract<Plan['steps'][number], { do: 'call' }>;
 
@@ -70,9 +70,9 @@ export class SystemdBackend implements Backend {
         link: this.#link,
         units,
         paths: this.#paths,
-        files,
+        ...files,
         limits: plan.limits,
-        settle: (asked, bestEffort) => this.#settle(asked, bestEffort),
+        settle: (asked) => this.#settle(asked, false),
       });
     } catch (error) {
       await this.#clear(slice);

@@ -1,0 +1,74 @@
+import { lines, readAmount } from '../core/properties/forms.ts';
+import type { Controller } from '../core/properties/row.ts';
+import type { ControlFiles } from '../host/control-files.ts';
+
+/** Event counts that tell whose limit was reached. */
+export interface Counters {
+  /** Processes that the kernel killed in the job for memory; undefined where that count went with the group it was in. */
+  readonly oomKills: bigint | undefined;
+  /** Groups, the job's first and then those above, with how often each one's own memory limit led to a kill. */
+  readonly memoryLimitHits: ReadonlyMap<string, bigint>;
+  /** Groups as above, with how often each one's own TasksMax refused a fork. */
+  readonly taskLimitHits: ReadonlyMap<string, bigint>;
+}
+
+/**
+ * v2: memory.events.local counts `oom` in the group whose limit was reached, memory.events counts `oom_kill` where the
+ * victim was and above (cgroup-v2.rst, since 5.2). v1: failcnt counts at the limit that was reached, oom_control's
+ * oom_kill in the victim's group only.
+ */
+export function readCounters(files: ControlFiles, leaf: ControlFiles): Counters {
+  const isV2 = files.version === 2;
+  return {
+    oomKills: isV2 ? (keyed(files, 'memory', 'memory.events', 'oom_kill') ?? 0n) : killsOnV1(files, leaf),
+    memoryLimitHits: upward(files, 'memory', (group) =>
+      isV2 ? keyed(group, 'memory', 'memory.events.local', 'oom') : number(group, 'memory', 'memory.failcnt'),
+    ),
+    taskLimitHits: upward(files, 'pids', (group) => keyed(group, 'pids', tasksFile(group), 'max')),
+  };
+}
+
+function killsOnV1(files: ControlFiles, leaf: ControlFiles): bigint | undefined {
+  if (files.folder('memory') === undefined) return 0n;
+  return leaf.path === files.path ? keyed(files, 'memory', 'memory.oom_control', 'oom_kill') : undefined;
+}
+
+/** From Linux 6.12 on pids.events counts at the limit that was reached, with all below it, and pids.events.local without. */
+function tasksFile(group: ControlFiles): string {
+  return group.read('pids', 'pids.events.local') === undefined ? 'pids.events' : 'pids.events.local';
+}
+
+function upward(
+  files: ControlFiles,
+  controller: Controller,
+  count: (group: ControlFiles) => bigint | undefined,
+): Map<string, bigint> {
+  return new Map(
+    [files, ...files.ancestors(controller)].flatMap((group) => {
+      const value = count(group);
+      return value === undefined ? [] : [[group.path, value] as const];
+    }),
+  );
+}
+
+function keyed(files: ControlFiles, controller: Controller, file: string, key: string): bigint | undefined {
+  const text = lines(files.read(controller, file) ?? '').find(([name]) => name === key)?.[1];
+  return text === undefined ? undefined : BigInt(text);
+}
+
+function number(files: ControlFiles, controller: Controller, file: string): bigint | undefined {
+  const value = readAmount(files.read(controller, file));
+  return value === 'infinity' ? undefined : value;
+}
+
+/** The nearest group whose count rose, with by how much. */
+export function risen(
+  before: ReadonlyMap<string, bigint>,
+  after: ReadonlyMap<string, bigint>,
+): { group: string; by: bigint } | undefined {
+  for (const [group, count] of after) {
+    const by = count - (before.get(group) ?? 0n);
+    if (by > 0n) return { group, by };
+  }
+  return undefined;
+}
