@@ -32,3 +32,8 @@ export function inForeground(paths: HostPaths): boolean {
   const fields = statFields(paths, 'self') ?? [];
   return fields[5] !== undefined && fields[5] !== '-1' && fields[2] === fields[5];
 }
+
+/** Whether the process cannot take a signal now: uninterruptible in the kernel, or ended already. */
+export function isStuck(paths: HostPaths, pid: number): boolean {
+  return ['D', 'Z', 'X', undefined].includes(statFields(paths, pid)?.[0]);
+}
