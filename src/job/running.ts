@@ -119,6 +119,7 @@ export class Job {
       jobGroup: this.cgroup,
       before,
       after,
+      refusedForks: refused,
       wasAborted: this.#wasAborted,
     };
     return {

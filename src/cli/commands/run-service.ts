@@ -1,0 +1,3 @@
+export async function runService(_: unknown): Promise<number> {
+  return 125;
+}

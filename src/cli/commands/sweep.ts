@@ -1,0 +1,17 @@
+import process from 'node:process';
+import { Launcher } from '../../job/launcher.ts';
+
+/** `slicectl sweep`: what went, one name a line. */
+export async function sweep(options: { user?: boolean; system?: boolean; json?: boolean }): Promise<number> {
+  const launcher = await Launcher.open(
+    options.user ? { manager: 'user' } : options.system ? { manager: 'system' } : {},
+  );
+  try {
+    const swept = await launcher.sweep();
+    if (options.json) process.stdout.write(`${JSON.stringify({ backend: launcher.backend, swept })}\n`);
+    else process.stdout.write(swept.map((name) => `${name}\n`).join(''));
+    return 0;
+  } finally {
+    launcher.close();
+  }
+}

@@ -1,0 +1,118 @@
+import process from 'node:process';
+import { Command, CommanderError, Option } from 'commander';
+import { SlicectlError } from '../core/errors.ts';
+import { PROPERTIES } from '../core/properties/table.ts';
+import { VERSION } from '../core/version.ts';
+import { errorLine } from './render/error.ts';
+
+/** Exit statuses that are not a job's own. */
+const USAGE = 2;
+const CANNOT_START = 125;
+const START_STATUS: Readonly<Record<string, number>> = { E_COMMAND_NOT_EXECUTABLE: 126, E_COMMAND_NOT_FOUND: 127 };
+const HOST_CANNOT = 4;
+const FAILED = 1;
+
+/** Parses the command line, does what it says, and resolves with the exit status. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  let status = 0;
+  const done = (result: number): void => {
+    status = result;
+  };
+  const program = buildProgram(done);
+  const isRun = argv.find((word) => !word.startsWith('-')) === 'run';
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : isRun ? CANNOT_START : USAGE;
+    if (!(error instanceof SlicectlError)) throw error;
+    process.stderr.write(errorLine(error));
+    if (isRun) return START_STATUS[error.code] ?? CANNOT_START;
+    if (error.code === 'E_INPUT' || error.code === 'E_PROFILE') return USAGE;
+    return ['E_NO_BUS', 'E_NO_CGROUP', 'E_OWNED'].includes(error.code) ? HOST_CANNOT : FAILED;
+  }
+}
+
+/** The command tree; actions load their own code when they are called. */
+export function buildProgram(done: (status: number) => void): Command {
+  const program = new Command('slicectl')
+    .description('Put resource limits on work through systemd or plain cgroups, and prove that the kernel holds them')
+    .version(VERSION)
+    .enablePositionalOptions()
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      outputError: (text, write) => write(`slicectl: ${text.replace(/^error: /, '').replace(/\n(?=\()/, ' ')}`),
+    });
+  program.addCommand(runCommand(done));
+  program
+    .command('sweep')
+    .description('remove the empty groups that a killed slicectl left behind')
+    .option('--user', 'those of the user manager')
+    .option('--system', 'those of the system manager')
+    .option('--json', 'print as JSON')
+    .action(async (options: { user?: boolean; system?: boolean; json?: boolean }) => {
+      const { sweep } = await import('./commands/sweep.ts');
+      done(await sweep(options));
+    });
+  return program;
+}
+
+function runCommand(done: (status: number) => void): Command {
+  const run = new Command('run')
+    .description('run a command under limits, and say what it used and why it ended')
+    .argument('<command...>', 'the command and its arguments')
+    .passThroughOptions()
+    .exitOverride()
+    .usage('[options] [--] <command...>');
+  for (const { name, placeholder, help } of PROPERTIES.flatMap((row) => row.flags)) {
+    run.addOption(new Option(`${name} ${placeholder}`, help).helpGroup('Limits:'));
+  }
+  const options: readonly [group: string, flags: string, help: string, choices?: readonly string[]][] = [
+    ['Limits:', '-p, --property <Name=value>', 'a limit by its systemd name; may be repeated'],
+    ['Limits:', '--profile <name>', 'limits from a profile: a name or a path; may be repeated'],
+    ['Limits:', '--best-effort', 'run even when a limit cannot be held; say which'],
+    ['Limits:', '--limits-env', 'tell the job in its environment how much it may use'],
+    ['Place:', '--slice <slice>', 'the slice to run in, such as build.slice'],
+    ['Place:', '--slice-inherit', 'put --slice below the slice of the caller'],
+    ['Place:', '--unit <name>', 'the name of the unit'],
+    ['Place:', '--description <text>', 'the description of the unit'],
+    ['Place:', '--user', 'ask the user manager (default for everybody but root)'],
+    ['Place:', '--system', 'ask the system manager (default for root)'],
+    ['Place:', '--backend <kind>', 'how to hold the job', ['auto', 'systemd', 'cgroup-v2', 'cgroup-v1']],
+    ['Place:', '--leftover <what>', 'processes that outlive the command', ['leave', 'kill', 'wait']],
+    ['Job:', '--uid <user>', 'run as this user, with its groups'],
+    ['Job:', '--gid <group>', 'run as this group'],
+    ['Job:', '-d, --working-directory <dir>', 'start in this folder'],
+    ['Job:', '-E, --setenv <NAME=value>', 'set a variable, or pass NAME on; may be repeated'],
+    ['Job:', '--nice <level>', 'nice level, -20 to 19'],
+    ['Service:', '--service', 'run as a transient service, which systemd starts'],
+    ['Service:', '--wait', "wait for the service; its exit status is slicectl's"],
+    ['Service:', '--collect', 'unload the service even after it failed'],
+    ['Service:', '--output <where>', 'where the output of the service goes', ['terminal', 'journal']],
+    [
+      'Service:',
+      '--expand-environment <yes|no>',
+      'let systemd expand $NAME in the command (default no)',
+      ['yes', 'no'],
+    ],
+    ['Output:', '-n, --dry-run', 'print what would be sent and written, and do nothing'],
+    ['Output:', '--receipt <form>', 'the receipt on stderr (default: text on a terminal)', ['text', 'json', 'none']],
+    ['Output:', '--receipt-file <file>', 'write the receipt to a file, as JSON unless --receipt says otherwise'],
+    ['Output:', '--json', 'the same as --receipt json; with --dry-run the plan as JSON'],
+    ['Output:', '-q, --quiet', "no messages of slicectl, only the job's own output"],
+  ];
+  for (const [group, flags, help, choices] of options) {
+    const option = new Option(flags, help).helpGroup(group);
+    if (choices) option.choices(choices);
+    run.addOption(/may be repeated/.test(help) ? option.argParser(collect) : option);
+  }
+  return run.action(async (words: string[], values: Readonly<Record<string, unknown>>) => {
+    const { run: act } = await import('./commands/run.ts');
+    done(await act(words, values));
+  });
+}
+
+function collect(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}

@@ -1,0 +1,67 @@
+import type { Backend, BackendKind, Plan } from '../backend/backend.ts';
+import { openBackend } from '../backend/choose.ts';
+import type { Machine } from '../core/quantity.ts';
+import { readMachine } from '../host/machine.ts';
+import { HOST, type HostPaths } from '../host/paths.ts';
+import { readSelf, type Self } from '../host/self.ts';
+import { type LaunchOptions, type Launchpad, launch, planLaunch } from './launch.ts';
+import type { Job } from './running.ts';
+
+export interface LauncherOptions {
+  /** Default `auto`: systemd where it is booted and its bus answers, else plain cgroups. */
+  readonly backend?: 'auto' | BackendKind;
+  /** Which systemd manager: default `system` for root, `user` for everybody else. */
+  readonly manager?: 'system' | 'user';
+  /** Where the host's trees are; for tests. */
+  readonly paths?: HostPaths;
+}
+
+/** Starts any number of jobs over one connection to systemd, or in one cgroup tree. */
+export class Launcher {
+  readonly #pad: Launchpad;
+
+  private constructor(pad: Launchpad) {
+    this.#pad = pad;
+  }
+
+  /** Chooses the backend and connects. Rejects with `E_NO_BUS`, `E_NO_CGROUP`, `E_OWNED` or `E_PRIVILEGE`. */
+  static async open(options: LauncherOptions = {}): Promise<Launcher> {
+    const paths = options.paths ?? HOST;
+    const self: Self = readSelf();
+    const manager = options.manager ?? (self.uid === 0 ? 'system' : 'user');
+    const backend = await openBackend({ wanted: options.backend ?? 'auto', manager, paths, self });
+    return new Launcher({ backend, paths, self, machine: readMachine(paths) });
+  }
+
+  get backend(): Pick<Backend, 'kind' | 'label'> {
+    return { kind: this.#pad.backend.kind, label: this.#pad.backend.label };
+  }
+
+  /** What percentages in limits refer to. */
+  get machine(): Machine {
+    return this.#pad.machine;
+  }
+
+  /**
+   * Starts a command under limits and resolves when it runs, with every limit read back from the kernel. Rejects with an
+   * {@link SlicectlError}; then nothing of the command has run and nothing is left behind.
+   */
+  launch(command: string, args: readonly string[] = [], options: LaunchOptions = {}): Promise<Job> {
+    return launch(this.#pad, command, args, options);
+  }
+
+  /** What {@link launch} would send and write; checks the same input and changes nothing. */
+  plan(command: string, args: readonly string[] = [], options: LaunchOptions = {}): Promise<Plan> {
+    return planLaunch(this.#pad, command, args, options);
+  }
+
+  /** Removes the empty groups of launchers that were killed; their names. */
+  sweep(): Promise<readonly string[]> {
+    return this.#pad.backend.sweep();
+  }
+
+  /** Ends the connection. Jobs that still run go on; await their results first. */
+  close(): void {
+    this.#pad.backend.close();
+  }
+}
