@@ -16,8 +16,8 @@ export interface Adapter {
     readonly port?: number;
   }>;
 
-  /** Resolves when the machine can be asked for something. `output` is what it has written so far. */
-  awake(record: MachineRecord, output: () => string, signal: AbortSignal): Promise<void>;
+  /** Resolves when the machine can be asked for something, or when the signal comes. */
+  awake(record: MachineRecord, signal: AbortSignal): Promise<void>;
 
   /** Connections that the keeper holds open while the machine runs; each is there when its socket is. */
   connections(record: MachineRecord): { readonly argv: readonly string[]; readonly socket: string }[];

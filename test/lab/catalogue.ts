@@ -36,10 +36,17 @@ export const catalogue: readonly MachineSpec[] = [
   emulated('v1-252', 'bookworm', 252, 'systemd.unified_cgroup_hierarchy=0'),
 ];
 
+/**
+ * `NAME`, or `NAME.SUFFIX` for one more machine like NAME that runs beside it: what a test takes that needs a machine
+ * for itself.
+ */
 export function specOf(name: string): MachineSpec {
-  const spec = catalogue.find((each) => each.name === name);
-  if (spec === undefined) {
+  const base = baseOf(name);
+  const spec = catalogue.find((each) => each.name === base);
+  if (spec === undefined || !/^[a-z0-9-]+(\.[a-z0-9-]+)?$/.test(name)) {
     throw new Error(`lab: no machine is called ${name}; there are ${catalogue.map((each) => each.name).join(', ')}`);
   }
-  return spec;
+  return { ...spec, name };
 }
+
+export const baseOf = (name: string): string => name.replace(/\..*/, '');

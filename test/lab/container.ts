@@ -62,7 +62,7 @@ export const container: Adapter = {
     };
   },
 
-  async awake(record, _output, signal) {
+  async awake(record, signal) {
     while (initOf(record) === undefined && !signal.aborted) await sleep(50);
   },
 

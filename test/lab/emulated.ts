@@ -4,11 +4,10 @@ import { join } from 'node:path';
 import type { Adapter } from './adapter.ts';
 import { diskOf } from './image.ts';
 import { machineFolder, scratchFolder } from './paths.ts';
-import { quote, run, signalProcess, sleep } from './process.ts';
+import { capture, quote, run, signalProcess, sleep } from './process.ts';
+import { type Disks, qemuCommand } from './qemu.ts';
 import type { MachineRecord } from './record.ts';
-
-/** What lab-ready.service writes on the console. */
-const readyLine = 'slicectl-lab-ready';
+import { ensureWarm, warmFormats } from './warm.ts';
 
 /** A death by signal N becomes status 128+N, which ssh alone would report as 255. */
 const statusProgram =
@@ -22,52 +21,27 @@ export const emulated: Adapter = {
     const scratch = scratchFolder(spec.name);
     rmSync(scratch, { recursive: true, force: true });
     mkdirSync(scratch, { recursive: true, mode: 0o700 });
-    const { disk, kernel, initrd } = diskOf(image);
-    const [root, swap, data] = ['root.qcow2', 'swap.raw', 'data.raw'].map((file) => join(scratch, file)) as [
-      string,
-      string,
-      string,
-    ];
-    await run(['qemu-img', 'create', '-q', '-f', 'qcow2', '-b', disk, '-F', 'raw', root]);
-    await run(['truncate', '--size=512M', swap]);
-    await run(['mkswap', swap]);
-    await run(['truncate', '--size=1G', data]);
-    await run(['mkfs.ext4', '-q', '-F', data]);
-    const port = await freePort();
-    const drive = (file: string, format: string) =>
-      `file=${file},format=${format},if=virtio,cache=unsafe,discard=unmap`;
-    const kernelLine = ['root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 mitigations=off', ...spec.kernelArguments];
-    return {
-      // KVM is not asked for: where it exists and does not work, guests hang. cx16 crashes newer kernels under TCG.
-      argv: [
-        ...[
-          'setpriv',
-          '--pdeathsig',
-          'KILL',
-          'qemu-system-x86_64',
-          '-name',
-          spec.name,
-          '-nodefaults',
-          '-no-user-config',
-        ],
-        ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max,cx16=off', '-smp', '4', '-m', '2048'],
-        ...['-kernel', kernel, '-initrd', initrd, '-append', kernelLine.join(' ')],
-        ...['-drive', drive(root, 'qcow2'), '-drive', drive(swap, 'raw'), '-drive', drive(data, 'raw')],
-        ...[
-          '-netdev',
-          `user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${port}-:22`,
-          '-device',
-          'virtio-net-pci,netdev=net',
-        ],
-        ...['-device', 'virtio-rng-pci', '-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
-      ],
-      env: process.env,
-      port,
+    const warm = await ensureWarm(spec, image, () => {});
+    const overlay = async (disk: keyof Disks) => {
+      const file = join(scratch, `${disk}.qcow2`);
+      const backing = ['-b', warm.disks[disk], '-F', warmFormats[disk]];
+      await run(['qemu-img', 'create', '-q', '-f', 'qcow2', ...backing, file]);
+      return file;
     };
+    const disks = { root: await overlay('root'), swap: await overlay('swap'), data: await overlay('data') };
+    const formats = { root: 'qcow2', swap: 'qcow2', data: 'qcow2' } as const;
+    const port = await freePort();
+    const command = qemuCommand({ ...spec, ...diskOf(image), disks, formats, port });
+    return { argv: [...command, '-monitor', 'none', '-incoming', `exec:cat '${warm.state}'`], env: process.env, port };
   },
 
-  async awake(_record, output, signal) {
-    while (!output().includes(readyLine) && !signal.aborted) await sleep(200);
+  /** The saved clock stands where it was saved. */
+  async awake(record, signal) {
+    while (!signal.aborted) {
+      const clock = [...ssh(record, 'root'), `date --set=@${Date.now() / 1000}`];
+      if ((await capture(clock, { timeoutMs: 120_000 }).catch(() => undefined))?.code === 0) return;
+      await sleep(500);
+    }
   },
 
   connections: (record) =>

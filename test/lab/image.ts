@@ -6,7 +6,7 @@ import { installFor, mirror } from './install.ts';
 import { withLock } from './lock.ts';
 import { cacheFolder } from './paths.ts';
 import { run } from './process.ts';
-import { familyOf, hashOf, initrdScript, type Recipe, recipeOf, setupScript } from './recipe.ts';
+import { familyOf, hashOf, initrdScript, machineScript, type Recipe, recipeOf, setupScript } from './recipe.ts';
 import { imagesInUse } from './record.ts';
 
 /** Where the image of this machine is, or will be once it is built. */
@@ -63,7 +63,10 @@ async function buildDisk(recipe: Recipe, folder: string): Promise<void> {
   const { disk, key } = diskOf(folder);
   await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'slicectl-lab', '-f', key]);
   await copyFile(process.execPath, join(folder, 'node'));
-  await bootstrap(recipe, folder, [`--essential-hook=sh '${initrdScript}' "$1"`]);
+  await bootstrap(recipe, folder, [
+    `--essential-hook=sh '${initrdScript}' "$1"`,
+    `--customize-hook=sh '${machineScript}' "$1" '${folder}'`,
+  ]);
   await run(['truncate', '--size=6G', disk]);
   await run(['mkfs.ext4', '-q', '-F', '-d', treeOf(folder), disk]);
   rmSync(treeOf(folder), { recursive: true });
@@ -79,8 +82,8 @@ async function bootstrap(recipe: Recipe, folder: string, hooks: readonly string[
       '--format=directory',
       `--include=${recipe.packages.join(',')}`,
       ...recipe.options,
+      `--customize-hook=sh '${setupScript}' "$1"`,
       ...hooks,
-      `--customize-hook=sh '${setupScript}' "$1" ${recipe.kind} '${folder}'`,
       recipe.suite,
       treeOf(folder),
       await mirror(),

@@ -57,8 +57,8 @@ async function boot(): Promise<void> {
   if (host !== undefined) record = { ...record, host };
   writeRecord(record);
   const timer = setTimeout(() => abort.abort(), adapter.bootTimeoutMs);
-  await adapter.awake(record, output, abort.signal);
   await Promise.all(adapter.connections(record).map(hold));
+  await adapter.awake(record, abort.signal);
   if (!(await untilSettled(adapter, record, abort.signal))) {
     throw new Error(`lab: ${name} did not boot\n${output().slice(-3000)}`);
   }

@@ -1,13 +1,25 @@
 import { fork } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { adapterOf } from './adapters.ts';
-import { catalogue, type MachineSpec, specOf } from './catalogue.ts';
+import { type MachineSpec, specOf } from './catalogue.ts';
 import { ensureImage } from './image.ts';
 import { withLock } from './lock.ts';
 import { labFolder, lockFile, machineFolder, repository } from './paths.ts';
+import { sync } from './payload.ts';
 import { signalProcess, untilGone } from './process.ts';
-import { addUser, isUp, liveUsers, type MachineRecord, readRecord, removeUser, thisRun, type User } from './record.ts';
+import {
+  addUser,
+  isUp,
+  liveUsers,
+  type MachineRecord,
+  readRecord,
+  recordedNames,
+  removeUser,
+  thisRun,
+  type User,
+} from './record.ts';
+import { ensureWarm } from './warm.ts';
 
 export interface UpOptions {
   readonly user: User;
@@ -16,10 +28,7 @@ export interface UpOptions {
 }
 
 /** Starts the machine unless it runs, and notes who uses it. */
-export async function bringUp(
-  spec: MachineSpec,
-  options: UpOptions,
-): Promise<{ record: MachineRecord; isNew: boolean }> {
+export async function bringUp(spec: MachineSpec, options: UpOptions): Promise<MachineRecord> {
   const { name } = spec;
   const running = () => {
     const record = readRecord(name);
@@ -29,15 +38,18 @@ export async function bringUp(
   };
   return withLock(lockFile(name), async () => {
     const shared = running();
-    if (shared !== undefined) return { record: shared, isNew: false };
+    if (shared !== undefined) return shared;
     const image = await ensureImage(spec, options.say);
+    if (spec.kind === 'emulated') await ensureWarm(spec, image, options.say);
     await clear(spec);
     addUser(name, options.user);
     options.say(`starting ${name}`);
     await startKeeper(name, image, options.ttlSeconds);
     const record = readRecord(name);
     if (!isUp(record)) throw new Error(`lab: ${name} ended as soon as it was up`);
-    return { record, isNew: true };
+    await sync(spec);
+    options.say(`${name} is up (after ${(record.bootMs / 1000).toFixed(1)} s)`);
+    return record;
   });
 }
 
@@ -48,9 +60,7 @@ export async function takeDown(name: string): Promise<void> {
 
 /** Stops what this test run started or shared, where no other run uses it. */
 export async function downAll(): Promise<void> {
-  for (const { name } of catalogue) {
-    if (readRecord(name) === undefined) continue;
-    removeUser(name, thisRun());
+  for (const name of recordedNames().filter((each) => removeUser(each, thisRun()))) {
     await withLock(lockFile(name), async () => {
       if (liveUsers(name).length === 0) await clear(specOf(name));
     });
@@ -75,17 +85,20 @@ async function clear(spec: MachineSpec): Promise<void> {
 /** Resolves when the machine is up; the keeper then lives on without us. */
 async function startKeeper(name: string, image: string, ttlSeconds: number): Promise<void> {
   mkdirSync(machineFolder(name), { recursive: true, mode: 0o700 });
+  const logFile = join(machineFolder(name), 'keeper.log');
+  const log = openSync(logFile, 'a');
   const keeper = fork(join(labFolder, 'keeper.ts'), [name, image, String(ttlSeconds)], {
     cwd: repository,
     detached: true,
     execArgv: ['--import', 'tsx'],
     env: withoutTestRunner(),
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', log, log, 'ipc'],
   });
+  closeSync(log);
   const failed = await new Promise<string | undefined>((resolve) => {
     keeper.once('message', (message: { failed?: string }) => resolve(message.failed));
     keeper.once('error', (error) => resolve(error.message));
-    keeper.once('close', (code) => resolve(`lab: the keeper of ${name} ended with ${code}`));
+    keeper.once('close', (code) => resolve(`lab: the keeper of ${name} ended with ${code}, see ${logFile}`));
   });
   if (failed !== undefined) throw new Error(failed);
   keeper.disconnect();

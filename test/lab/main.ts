@@ -2,30 +2,28 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { catalogue, specOf } from './catalogue.ts';
+import { hostCommand, type Place } from './command.ts';
 import { imageFolder } from './image.ts';
 import { bringUp, takeDown } from './lifecycle.ts';
-import { hostCommand, machineOf } from './machine.ts';
+import { sync } from './payload.ts';
 import { shellStatus } from './process.ts';
-import { isUp, liveUsers, readRecord } from './record.ts';
+import { isUp, liveUsers, readRecord, recordedNames } from './record.ts';
 
 const usage = `usage: npm run lab -- COMMAND
   up NAME… [--ttl SECONDS]                          start machines, two hours long unless told
   exec NAME [--user USER] [--cwd DIR] -- COMMAND…   run a command in one, as root unless told
   sync NAME…                                        copy the built program into emulated machines again
   down [NAME…]                                      stop machines, all without a name
-  list                                              what there is and in which state`;
+  list                                              what there is and in which state
+NAME.SUFFIX is one more machine like NAME.`;
 
 const say = (line: string): void => console.error(`lab: ${line}`);
 
 async function up(names: readonly string[], ttl = '7200'): Promise<void> {
-  for (const spec of names.map(specOf)) {
-    const { record, isNew } = await bringUp(spec, { user: 'hand', ttlSeconds: Number(ttl), say });
-    if (isNew) await machineOf(spec, record).sync();
-    say(`${spec.name} is up${isNew ? ` (boot ${seconds(record.bootMs)})` : ' already'}`);
-  }
+  for (const spec of names.map(specOf)) await bringUp(spec, { user: 'hand', ttlSeconds: Number(ttl), say });
 }
 
-function exec(name: string, argv: readonly string[], place: { user?: string; cwd?: string }): Promise<number> {
+function exec(name: string, argv: readonly string[], place: Place): Promise<number> {
   const [file = '', ...rest] = hostCommand(specOf(name), argv, place);
   const child = spawn(file, rest, { stdio: 'inherit' });
   // The terminal signals the whole group; the command's status says what came of it.
@@ -37,13 +35,13 @@ function exec(name: string, argv: readonly string[], place: { user?: string; cwd
   });
 }
 
+const allNames = (): string[] => [...new Set([...catalogue.map((spec) => spec.name), ...recordedNames()])];
+
 function list(): void {
-  for (const spec of catalogue) {
-    const record = readRecord(spec.name);
+  for (const spec of allNames().map(specOf)) {
     const image = existsSync(imageFolder(spec)) ? 'built' : 'not built';
-    console.log(
-      [spec.name.padEnd(12), spec.kind.padEnd(10), `${spec.suite}, ${image}`.padEnd(22), state(record)].join(' '),
-    );
+    const what = `${spec.kind} ${spec.suite}, ${image}`;
+    console.log([spec.name.padEnd(12), what.padEnd(30), state(readRecord(spec.name))].join(' '));
   }
 }
 
@@ -72,22 +70,14 @@ async function main(argv: readonly string[]): Promise<number> {
   if (command === 'up' && names.length > 0) await up(names, ttl);
   else if (command === 'exec' && names[0] !== undefined && separator !== -1)
     return exec(names[0], argv.slice(separator + 1), place);
-  else if (command === 'sync' && names.length > 0)
-    for (const spec of names.map(specOf)) await machineOf(spec, recordOf(spec.name)).sync();
-  else if (command === 'down')
-    for (const name of names.length > 0 ? names : catalogue.map((spec) => spec.name)) await takeDown(specOf(name).name);
+  else if (command === 'sync' && names.length > 0) for (const name of names) await sync(specOf(name));
+  else if (command === 'down') for (const name of names.length > 0 ? names : allNames()) await takeDown(name);
   else if (command === 'list') list();
   else {
     console.error(usage);
     return 2;
   }
   return 0;
-}
-
-function recordOf(name: string): NonNullable<ReturnType<typeof readRecord>> {
-  const record = readRecord(name);
-  if (record === undefined) throw new Error(`lab: ${name} is not up`);
-  return record;
 }
 
 try {

@@ -1,5 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import type { MachineSpec } from './catalogue.ts';
+import { hostCommand, pipe } from './command.ts';
 import { repository } from './paths.ts';
 
 interface Lock {
@@ -16,28 +18,23 @@ function payload(): string[] {
   return ['package.json', 'dist', 'units', 'contrib', ...modules].filter((path) => existsSync(join(repository, path)));
 }
 
-/** A tar stream of the payload, links followed, since some modules are links into the checkout. */
-export const payloadArchive = (): string[] => [
-  'tar',
-  ...['--create', '--dereference', '--owner=0', '--group=0', '--directory', repository, ...payload()],
-];
+/** Copies the built program to /opt/slicectl; a container has the checkout itself there. */
+export async function sync(spec: MachineSpec): Promise<void> {
+  if (spec.kind === 'container') return;
+  // Links are followed, since some modules are links into the checkout.
+  const archive = ['tar', '--create', '--dereference', '--owner=0', '--group=0', '--directory', repository];
+  const unpack = 'set -e; find /opt/slicectl -mindepth 1 -delete; tar --extract --directory /opt/slicectl --file -';
+  await pipe([...archive, ...payload()], hostCommand(spec, ['sh', '-c', unpack]));
+}
 
-export const unpackPayload =
-  'set -e; find /opt/slicectl -mindepth 1 -delete; tar --extract --directory /opt/slicectl --file -';
-
-/** How to send a file or a folder: what writes a tar stream here and what reads it there. */
-export function transfer(localPath: string, remotePath: string): { send: string[]; receive: string; argv: string[] } {
+/** Copies a file or a folder; parents are made, modes kept, the owner is root. */
+export async function push(spec: MachineSpec, localPath: string, remotePath: string): Promise<void> {
+  const { mode } = statSync(localPath);
+  const receive = (script: string) => hostCommand(spec, ['sh', '-ec', script, 'push', remotePath]);
   if (statSync(localPath).isDirectory()) {
-    return {
-      send: ['tar', '--create', '--owner=0', '--group=0', '--directory', localPath, '.'],
-      receive: 'set -e; mkdir -p -- "$1"; tar --extract --directory "$1" --file -',
-      argv: [remotePath],
-    };
+    const archive = ['tar', '--create', '--owner=0', '--group=0', '--directory', localPath, '.'];
+    return pipe(archive, receive('mkdir -p -- "$1"; tar --extract --directory "$1" --file -'));
   }
-  const mode = (statSync(localPath).mode & 0o777).toString(8);
-  return {
-    send: ['cat', localPath],
-    receive: 'set -e; mkdir -p -- "$(dirname -- "$1")"; cat >"$1"; chmod "$2" "$1"',
-    argv: [remotePath, mode],
-  };
+  const octal = (mode & 0o777).toString(8);
+  return pipe(['cat', '--', localPath], receive(`mkdir -p -- "$(dirname -- "$1")"; cat >"$1"; chmod ${octal} "$1"`));
 }

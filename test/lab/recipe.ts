@@ -34,6 +34,7 @@ export interface Recipe {
 }
 
 export const setupScript = join(labFolder, 'image/setup.sh');
+export const machineScript = join(labFolder, 'image/machine.sh');
 export const initrdScript = join(labFolder, 'image/initrd.sh');
 
 export function recipeOf({ kind, suite }: MachineSpec): Recipe {
@@ -45,9 +46,11 @@ export function recipeOf({ kind, suite }: MachineSpec): Recipe {
     // The Release file of a suite in preparation may be older than it promises to be.
     options: suite === 'forky' ? ['--aptopt=Acquire::Check-Valid-Until "false"'] : [],
     node: emulated ? process.version : undefined,
-    script: readFileSync(setupScript, 'utf8') + (emulated ? readFileSync(initrdScript, 'utf8') : ''),
+    script: (emulated ? [setupScript, machineScript, initrdScript] : [setupScript]).map(readScript).join(''),
   };
 }
+
+const readScript = (path: string): string => readFileSync(path, 'utf8');
 
 /** The recipe's name without its hash: one image of each is kept. */
 export const familyOf = ({ kind, suite }: Recipe): string => `${kind === 'container' ? 'tree' : 'disk'}-${suite}`;

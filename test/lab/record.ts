@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { machineFolder, runFolder } from './paths.ts';
@@ -41,12 +41,13 @@ export function writeRecord(record: MachineRecord): void {
 export const isUp = (record: MachineRecord | undefined): record is MachineRecord & { bootMs: number } =>
   record?.bootMs !== undefined && isAlive(record.keeper);
 
+/** All that have a record, in whatever state they are. */
+export const recordedNames = (): string[] => folders(runFolder()).filter((name) => readRecord(name) !== undefined);
+
 /** Images that a machine of any checkout runs on. */
 export function imagesInUse(): string[] {
-  return folders(runFolder()).flatMap((name) => {
-    const record = readRecord(name);
-    return record !== undefined && isAlive(record.keeper) ? [record.image] : [];
-  });
+  const records = recordedNames().map(readRecord);
+  return records.flatMap((record) => (record !== undefined && isAlive(record.keeper) ? [record.image] : []));
 }
 
 /** Who keeps a machine up: a process, until it ends, or `hand`, until `down` or the deadline. */
@@ -60,8 +61,13 @@ export function addUser(name: string, user: User): void {
   writeFileSync(join(usersFolder(name), userFile(user)), '');
 }
 
-export const removeUser = (name: string, user: User): void =>
-  rmSync(join(usersFolder(name), userFile(user)), { force: true });
+/** True when it was a user. */
+export function removeUser(name: string, user: User): boolean {
+  const file = join(usersFolder(name), userFile(user));
+  if (!existsSync(file)) return false;
+  rmSync(file, { force: true });
+  return true;
+}
 
 /** The users of a machine that still live. */
 export function liveUsers(name: string): string[] {

@@ -1,0 +1,41 @@
+/** The machine that QEMU emulates: the same for the boot that is saved and for those that start from it. */
+
+export interface Disks {
+  readonly root: string;
+  readonly swap: string;
+  readonly data: string;
+}
+
+export interface QemuOptions {
+  readonly name: string;
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly kernelArguments: readonly string[];
+  readonly disks: Disks;
+  /** How the files hold the disks. */
+  readonly formats: { readonly [Disk in keyof Disks]: 'raw' | 'qcow2' };
+  /** The port on 127.0.0.1 that leads to the guest's sshd. */
+  readonly port?: number;
+}
+
+/** The console is the process's output. The command ends with the process that starts it. */
+export function qemuCommand(options: QemuOptions): string[] {
+  const { name, kernel, initrd, kernelArguments, disks, formats, port } = options;
+  const drive = (disk: keyof Disks) => [
+    '-drive',
+    `file=${disks[disk]},format=${formats[disk]},if=virtio,cache=unsafe,discard=unmap`,
+  ];
+  const forward = port === undefined ? '' : `,hostfwd=tcp:127.0.0.1:${port}-:22`;
+  return [
+    ...['setpriv', '--pdeathsig', 'KILL', '--', 'qemu-system-x86_64', '-name', name, '-nodefaults', '-no-user-config'],
+    // KVM is never asked for: where it exists and does not work, guests hang. cx16 crashes newer kernels under TCG.
+    ...['-machine', 'q35', '-accel', 'tcg,thread=multi', '-cpu', 'max,cx16=off', '-smp', '4', '-m', '2048'],
+    ...['-kernel', kernel, '-initrd', initrd, '-append', kernelLine(kernelArguments)],
+    ...[...drive('root'), ...drive('swap'), ...drive('data')],
+    ...['-netdev', `user,id=net,restrict=on${forward}`, '-device', 'virtio-net-pci,netdev=net'],
+    ...['-device', 'virtio-rng-pci', '-display', 'none', '-serial', 'stdio'],
+  ];
+}
+
+const kernelLine = (more: readonly string[]): string =>
+  ['root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 mitigations=off', ...more].join(' ');
