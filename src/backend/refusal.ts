@@ -27,7 +27,8 @@ function reason(code: string, { what, path }: Attempt): string {
       return what === 'make' ? 'the kernel has no room for another group (ENOSPC)' : 'its cpuset is empty (ENOSPC)';
     case 'EAGAIN':
       return 'cgroup.max.descendants or cgroup.max.depth of a group above is reached (EAGAIN)';
-    case 'EOPNOTSUPP':
+    // Node's name for EOPNOTSUPP.
+    case 'ENOTSUP':
       return 'the group or the one above it is threaded or holds both processes and groups (EOPNOTSUPP)';
     case 'ENODEV':
       return 'no such device or group (ENODEV)';

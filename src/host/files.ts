@@ -14,8 +14,9 @@ export function readBytesIfThere(path: string): Buffer | undefined {
   try {
     return readFileSync(path);
   } catch (error) {
-    // EOPNOTSUPP: a file that this group or this kernel does not offer, such as cpu.pressure with psi=0.
-    if (['ENOENT', 'ENODEV', 'ENOTDIR', 'ESRCH', 'EOPNOTSUPP'].includes(errnoOf(error) ?? '')) return undefined;
+    // EOPNOTSUPP, which Node calls ENOTSUP: a file that this group or this kernel does not offer, such as cpu.pressure
+    // with psi=0 or cgroup.procs of a threaded group.
+    if (['ENOENT', 'ENODEV', 'ENOTDIR', 'ESRCH', 'ENOTSUP'].includes(errnoOf(error) ?? '')) return undefined;
     throw error;
   }
 }
