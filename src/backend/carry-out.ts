@@ -33,16 +33,16 @@ interface Traces {
 }
 
 /**
- * Does the steps as they stand and says which folders it made. Whatever fails, these folders go again and the process
+ * Does the steps as they stand. Whatever fails, these folders go again and the process
  * goes back where it was. Controllers that were enabled and processes that moved to a leaf stay: others may count on
  * them by now.
  */
-export function carryOut(steps: readonly Step[], job: Job): readonly string[] {
+export function carryOut(steps: readonly Step[], job: Job): void {
   for (let round = 1; ; round += 1) {
     const traces: Traces = { made: [], back: [] };
     try {
       for (const step of steps) take(step, job, traces);
-      return traces.made;
+      return;
     } catch (error) {
       undo(traces);
       if (round === PLACE_ROUNDS || !lostItsFolder(error)) throw error;
@@ -66,7 +66,11 @@ function take(step: Step, job: Job, traces: Traces): void {
 }
 
 function make(path: string, job: Job, { made }: Traces): void {
-  const isNew = attempt({ what: 'make', path }, () => makeGroup(path) || (job.clear(path) && makeGroup(path)));
+  const shared = ![...job.fresh].some((folder) => path === folder || path.startsWith(`${folder}/`));
+  const isNew = attempt(
+    { what: 'make', path },
+    () => makeGroup(path, shared) || (job.clear(path) && makeGroup(path, shared)),
+  );
   if (isNew) made.push(path);
   else if (job.fresh.has(path)) {
     throw new SlicectlError('E_UNIT_EXISTS', `the group ${path} exists already`, {
@@ -118,7 +122,7 @@ function moveUnlessGone(folder: string, pid: number): void {
 
 /** The first failure is the one to tell; a trace that cannot be removed now is swept later. */
 function undo({ made, back }: Traces): void {
-  for (const step of [...back.map((go) => go), ...made.toReversed().map((path) => () => removeGroup(path))]) {
+  for (const step of [...back, ...made.toReversed().map((path) => () => removeGroup(path))]) {
     try {
       step();
     } catch (error) {

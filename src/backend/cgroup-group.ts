@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SlicectlError } from '../core/errors.ts';
 import type { AskedLimits } from '../core/limits.ts';
 import { readMembership } from '../host/cgroups.ts';
-import { removeGroup, removeGroups } from '../host/control-writes.ts';
+import { removeGroups, removeShared } from '../host/control-writes.ts';
 import { isStuck } from '../host/process.ts';
 import { sendSignal } from '../host/signals.ts';
 import { processesBelow } from '../host/tree.ts';
@@ -27,8 +27,6 @@ export interface PlacedJob extends SettleContext {
   /** The roots in which the job has a folder. */
   readonly roots: readonly Root[];
   readonly limits: Pick<PlainLimits, 'asked' | 'limits' | 'devices'>;
-  /** Slice folders that were made for this job, outermost first. */
-  readonly madeSlices: readonly string[];
 }
 
 /** A job's group in plain cgroups: the first root's folder says which processes it has. */
@@ -38,6 +36,8 @@ export function plainGroup(
 ): Group {
   const { tree, place, paths, roots, unit } = job;
   const folders = roots.map((root) => folderBelow(root, namesOf(place)));
+  const levels = place.slices.map((_, index) => place.slices.slice(0, place.slices.length - index));
+  const slices = roots.flatMap((root) => levels.map((names) => folderBelow(root, names)));
   const [folder = ''] = folders;
   const [first] = roots;
   const path = first ? pathBelow(first, namesOf(place)) : '/';
@@ -102,9 +102,8 @@ export function plainGroup(
         await sleep(delay);
       }
       deadline.cancel();
-      // Another job in the slice keeps it (EBUSY); the slice stays, and goes with whoever makes it anew.
-      for (const slice of job.madeSlices.toReversed())
-        attempt({ what: 'remove', path: slice }, () => removeGroup(slice));
+      // Another job in the slice keeps it (EBUSY), and takes it along when it goes.
+      for (const slice of slices) attempt({ what: 'remove', path: slice }, () => removeShared(slice));
       return true;
     },
   };

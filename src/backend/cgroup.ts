@@ -110,15 +110,11 @@ export function cgroupBackend(options: CgroupOptions): Backend {
         folders.includes(path) &&
         isLeftover(paths, path, owner) &&
         attempt({ what: 'remove', path }, () => removeGroups(path));
-      const made = carryOut(plan.steps, { paths, roots, pid, fresh: new Set(folders), clear });
-      const slices = roots.flatMap((root) =>
-        place.slices.map((_, at) => folderBelow(root, place.slices.slice(0, at + 1))),
-      );
+      carryOut(plan.steps, { paths, roots, pid, fresh: new Set(folders), clear });
       return plainGroup(
         {
           ...{ paths, pageSize, tree, place, roots, unit: place.name },
           limits: { asked: askedAgain(plan), limits: plan.limits, devices: plan.devices },
-          madeSlices: slices.filter((slice) => made.includes(slice)),
         },
         (end) => new Deadline(plan.limits, end),
       );

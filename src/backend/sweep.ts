@@ -1,5 +1,5 @@
 import { type Owner, ownerOf } from '../core/job-id.ts';
-import { removeGroups } from '../host/control-writes.ts';
+import { removeGroups, removeShared } from '../host/control-writes.ts';
 import type { HostPaths } from '../host/paths.ts';
 import { mayBeAlive } from '../host/process.ts';
 import { foldersIn, processesBelow } from '../host/tree.ts';
@@ -28,7 +28,8 @@ export function isLeftover(paths: HostPaths, folder: string, self: Owner): boole
 }
 
 /**
- * Removes the empty groups of dead makers below the base and below the slice folders in it; the names of what went.
+ * Removes the empty groups of dead makers below the base and below the slice folders in it, then the slice
+ * folders that slicectl made and that are empty; the names of what went.
  * On v1 a job is a leftover when none of its groups has a process, whichever hierarchy it is in.
  */
 export function sweep(paths: HostPaths, roots: readonly Root[], self: Owner): readonly string[] {
@@ -41,7 +42,7 @@ export function sweep(paths: HostPaths, roots: readonly Root[], self: Owner): re
     const removed = ours.map((path) => attempt({ what: 'remove', path }, () => removeGroups(path)));
     if (removed.every(Boolean)) gone.push(job.slice(job.lastIndexOf('/') + 1));
   }
-  return gone;
+  return [...new Set([...gone, ...roots.flatMap((root) => emptySlices(root, []))])];
 }
 
 function leftovers(paths: HostPaths, root: Root, above: readonly string[], self: Owner): string[][] {
@@ -49,5 +50,15 @@ function leftovers(paths: HostPaths, root: Root, above: readonly string[], self:
     const path = [...above, name];
     if (name.endsWith('.slice') && ownerOf(name) === undefined) return leftovers(paths, root, path, self);
     return isLeftover(paths, folderBelow(root, path), self) ? [path] : [];
+  });
+}
+
+/** Removes the slice folders that slicectl made and that nothing is in, inner ones first. */
+function emptySlices(root: Root, above: readonly string[]): string[] {
+  const slices = foldersIn(folderBelow(root, above)).filter((name) => name.endsWith('.slice'));
+  return slices.flatMap((name) => {
+    const below = emptySlices(root, [...above, name]);
+    const path = folderBelow(root, [...above, name]);
+    return attempt({ what: 'remove', path }, () => removeShared(path)) ? [...below, name] : below;
   });
 }

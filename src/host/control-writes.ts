@@ -3,6 +3,9 @@ import { errnoOf } from '../core/errors.ts';
 import { readIfThere } from './files.ts';
 import { foldersIn } from './tree.ts';
 
+/** S_ISVTX of inode(7), which Node does not name. */
+const STICKY = 0o1000;
+
 /**
  * Writes one text to a control file in one write(2), as the kernel wants it (cgroup-v2.rst, "Interface Files"). The
  * file is never created and a symlink never followed, so that nothing outside of a cgroup tree can be hit.
@@ -16,10 +19,14 @@ export function writeControl(path: string, text: string): void {
   }
 }
 
-/** Makes a group; false where a folder of that name is there already. Anything else of that name is an error. */
-export function makeGroup(path: string): boolean {
+/**
+ * Makes a group; false where a folder of that name is there already. Anything else of that name is an error. One that
+ * several jobs share carries the sticky bit, which cgroup file systems keep and give no meaning: so whoever finds it
+ * empty knows that slicectl made it, and an administrator's own folders stay.
+ */
+export function makeGroup(path: string, shared: boolean): boolean {
   try {
-    mkdirSync(path, { mode: 0o755 });
+    mkdirSync(path, { mode: shared ? 0o755 | STICKY : 0o755 });
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST' && isGroup(path)) return false;
@@ -38,6 +45,12 @@ export function removeGroup(path: string): boolean {
     if (code === 'EBUSY' || code === 'ENOTEMPTY') return false;
     throw error;
   }
+}
+
+/** Removes a group that {@link makeGroup} made to be shared, once nothing is in it; false for any other. */
+export function removeShared(path: string): boolean {
+  const mode = lstatSync(path, { throwIfNoEntry: false })?.mode ?? 0;
+  return (mode & STICKY) !== 0 && removeGroup(path);
 }
 
 /** Removes a group with the groups below it, deepest first; false where one of them is in use. */

@@ -33,6 +33,16 @@ describe.skipIf(NO_V2)(`plain cgroups v2 on this kernel${NO_V2 ? `: ${NO_V2}` : 
     expect(existsSync(`${ground.folder('v2')}/c.slice`)).toBe(true);
     await second.group.kill('SIGKILL');
     expect(await second.group.remove()).toBe(true);
+    expect(existsSync(`${ground.folder('v2')}/c.slice`)).toBe(false);
+  });
+
+  it('keeps a slice folder that an administrator made', async () => {
+    mkdirSync(`${ground.folder('v2')}/own.slice`);
+    const { group, exited } = await start(backend, request({}, { slice: 'own.slice' }), 'true');
+    await exited;
+    expect(await group.remove()).toBe(true);
+    expect(await backend.sweep()).toEqual([]);
+    expect(existsSync(`${ground.folder('v2')}/own.slice`)).toBe(true);
   });
 
   it('whenEmpty waits for the last process, not the first', async () => {
