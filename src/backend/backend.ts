@@ -24,17 +24,22 @@ export interface Note {
   readonly text: string;
 }
 
+/** A D-Bus call to systemd's manager that makes a unit, and with it the auxiliary ones. */
+export interface CallStep {
+  readonly do: 'call';
+  readonly interface: string;
+  readonly member: string;
+  readonly unit: string;
+  readonly mode: string;
+  readonly properties: readonly DbusProperty[];
+  readonly auxiliary: readonly { readonly unit: string; readonly properties: readonly DbusProperty[] }[];
+  /** The property PIDs with the gated command goes along. */
+  readonly takesJob?: boolean;
+}
+
 /** One thing that placing a job does, as it is done. */
 export type Step =
-  | {
-      readonly do: 'call';
-      readonly interface: string;
-      readonly member: string;
-      readonly unit: string;
-      readonly mode: string;
-      readonly properties: readonly DbusProperty[];
-      readonly auxiliary: readonly { readonly unit: string; readonly properties: readonly DbusProperty[] }[];
-    }
+  | CallStep
   | { readonly do: 'make'; readonly path: string }
   | { readonly do: 'write'; readonly path: string; readonly text: string }
   | { readonly do: 'move'; readonly path: string; readonly what: string };
@@ -84,6 +89,49 @@ export interface Group {
   remove(): Promise<boolean>;
 }
 
+/** A command that systemd itself is to start. */
+export interface ServiceRequest extends GroupRequest {
+  /** The program's file, absolute; `argv` begins with the name it is called by. */
+  readonly file: string;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  /** `NAME=value`, besides what systemd sets for every service. */
+  readonly env: readonly string[];
+  readonly uid: string | undefined;
+  readonly gid: string | undefined;
+  readonly nice: number | undefined;
+  /** A file that stands for the caller's standard output and error; undefined for the journal. */
+  readonly output: { readonly stdout: string; readonly stderr: string } | undefined;
+  /** Lets systemd expand `$NAME` and `${NAME}` in the arguments (systemd.service(5)). */
+  readonly expandEnvironment: boolean;
+  /** The caller waits for its end and removes the slice; otherwise systemd does. */
+  readonly isAwaited: boolean;
+}
+
+/** How a service's main process ended. */
+export interface ServiceEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A service that runs. */
+export interface StartedService {
+  readonly group: Group;
+  readonly mainPid: number;
+  /** Resolves when the service has ended; the manager may restart meanwhile. Only for a service that is awaited. */
+  readonly ended: Promise<ServiceEnd>;
+}
+
+/** Jobs that systemd starts, and that outlive slicectl. */
+export interface Services {
+  plan(request: ServiceRequest): Promise<Plan>;
+  /** Makes the job's slice alone, so that its limits can be proved before anything runs. */
+  makeSlice(plan: Plan): Promise<ControlFiles>;
+  start(plan: Plan): Promise<StartedService>;
+  /** Takes a slice back whose service was not started. */
+  drop(plan: Plan): Promise<void>;
+}
+
 /** One way to hold jobs. All of them answer the same contract suite. */
 export interface Backend {
   readonly kind: BackendKind;
@@ -93,6 +141,8 @@ export interface Backend {
   plan(request: GroupRequest): Promise<Plan>;
   /** Makes the group, gives it its limits, and moves the process into it. Undoes its own traces when it fails. */
   place(plan: Plan, pid: number): Promise<Group>;
+  /** Where systemd can start the command itself. */
+  readonly services?: Services;
   /** Removes what makers that were killed left behind, empty groups only; the names of what went. */
   sweep(): Promise<readonly string[]>;
   close(): void;

@@ -2,10 +2,8 @@ import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { badInput, SlicectlError } from '../core/errors.ts';
 import { type AskedLimits, valuesOf } from '../core/limits.ts';
-import type { Limits } from '../core/properties/row.ts';
 import { rowOf } from '../core/properties/table.ts';
 import { busErrorName } from '../dbus/errors.ts';
-import { typeInterface, unitPath } from '../dbus/systemd1.ts';
 import { type CgroupLayout, readMembership } from '../host/cgroups.ts';
 import { type ControlFiles, controlFilesV1, controlFilesV2 } from '../host/control-files.ts';
 import { isPopulated, untilControl } from '../host/events.ts';
@@ -14,7 +12,7 @@ import { processesBelow } from '../host/tree.ts';
 import type { Ending, Group, SettledLimits } from './backend.ts';
 import { refuseShrinking } from './shrink.ts';
 import type { SystemdLink } from './systemd-link.ts';
-import { endsBySystemd, type JobUnits, limitProperties } from './systemd-plan.ts';
+import { type JobUnits, limitProperties } from './systemd-plan.ts';
 
 /** How often a v1 group is looked at while its end is awaited: v1 notifies nobody but its release agent. */
 const V1_PAUSE_MS = 50;
@@ -26,8 +24,8 @@ interface SystemdGroupParts {
   readonly paths: HostPaths;
   readonly files: ControlFiles;
   readonly leaf: ControlFiles;
-  readonly limits: Limits;
   readonly settle: (asked: AskedLimits) => SettledLimits;
+  readonly ending: () => Promise<Ending>;
 }
 
 /** The control files of the job's slice, and of the group in it that the process is in. */
@@ -71,7 +69,7 @@ export class SystemdGroup implements Group {
 
   constructor(parts: SystemdGroupParts) {
     this.#parts = parts;
-    this.unit = parts.units.scope;
+    this.unit = parts.units.unit;
     this.files = parts.files;
     this.leaf = parts.leaf;
     this.#folder =
@@ -135,22 +133,8 @@ export class SystemdGroup implements Group {
     while (this.processes().length > 0) await sleep(V1_PAUSE_MS, undefined, signal && { signal });
   }
 
-  async ending(): Promise<Ending> {
-    if (!endsBySystemd(this.#parts.limits)) return 'success';
-    try {
-      return await this.#parts.link.persist(async ({ manager }) =>
-        String(await manager.get(unitPath(this.unit), typeInterface(this.unit), 'Result')),
-      );
-    } finally {
-      // Best effort: the reference ends with the connection in any case, and is gone already after a reconnection.
-      this.#parts.link
-        .session()
-        .then(
-          ({ manager }) => manager.unrefUnit(this.unit),
-          () => undefined,
-        )
-        .catch(() => undefined);
-    }
+  ending(): Promise<Ending> {
+    return this.#parts.ending();
   }
 
   async remove(): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type BusEnvironment, type BusKind, busPaths } from '../dbus/address.ts';
 import { type Bus, connect } from '../dbus/bus.ts';
-import { Connection } from '../dbus/connection.ts';
+import { Connection, type Waiter } from '../dbus/connection.ts';
 import { retryable } from '../dbus/errors.ts';
 import { Jobs } from '../dbus/jobs.ts';
 import { Manager } from '../dbus/systemd1.ts';
@@ -53,6 +53,11 @@ export class SystemdLink {
         await sleep(pause);
       }
     }
+  }
+
+  /** Announces somebody who waits over losses of the connection; the function given back ends the wait. */
+  wait(waiter: Waiter): () => void {
+    return this.#connection.wait(waiter);
   }
 
   close(): void {

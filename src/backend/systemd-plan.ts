@@ -1,10 +1,11 @@
 import { badInput } from '../core/errors.ts';
 import type { Controller, DbusProperty, Limits, LimitValue, Row } from '../core/properties/row.ts';
 import { PROPERTIES } from '../core/properties/table.ts';
-import { childSlice, sliceName, unitName } from '../core/unit-name.ts';
+import { U64_MAX } from '../core/quantity.ts';
+import { childSlice, sliceName, type UnitSuffix, unitName } from '../core/unit-name.ts';
 import type { BusKind } from '../dbus/address.ts';
 import type { CgroupLayout, Membership } from '../host/cgroups.ts';
-import type { GroupRequest, Plan, SettledLimits, Step } from './backend.ts';
+import type { CallStep, GroupRequest, Plan, SettledLimits } from './backend.ts';
 
 /** What a plan depends on besides the request. */
 export interface SystemdFacts {
@@ -64,14 +65,13 @@ function callersSlice({ self, managerGroup }: SystemdFacts): string {
 /** The names of the units that hold one job. */
 export interface JobUnits {
   readonly slice: string;
-  readonly scope: string;
+  readonly unit: string;
 }
 
-/** `system-slicectl_….slice` for the limits and figures, and the scope in it for the processes. */
-export function jobUnits(request: GroupRequest, facts: SystemdFacts, id: string): JobUnits {
+/** `system-slicectl_….slice` for the limits and figures, and the scope or service in it for the processes. */
+export function jobUnits(request: GroupRequest, facts: SystemdFacts, id: string, suffix: UnitSuffix): JobUnits {
   const slice = sliceName(childSlice(parentSlice(request, facts), id));
-  const scope = unitName(request.unit ?? id, '.scope');
-  return { slice, scope };
+  return { slice, unit: unitName(request.unit ?? id, suffix) };
 }
 
 /**
@@ -102,27 +102,39 @@ export function endsBySystemd(limits: Limits): boolean {
   return limits.RuntimeMaxSec !== undefined || limits.OOMPolicy === 'stop';
 }
 
-export function systemdPlan(request: GroupRequest, facts: SystemdFacts, settled: SettledLimits, id: string): Plan {
-  const { slice, scope } = jobUnits(request, facts, id);
-  const hasPolicy = settled.limits.OOMPolicy !== undefined || facts.version < SCOPE_OOM_POLICY;
-  const properties: DbusProperty[] = [
+/** What scopes and services have in common: their place, and the limits that sit on them rather than on their slice. */
+export function unitProperties(
+  request: GroupRequest,
+  slice: string,
+  { limits }: SettledLimits,
+  version: number,
+): DbusProperty[] {
+  const hasPolicy = limits.OOMPolicy !== undefined || version < SCOPE_OOM_POLICY;
+  return [
     ['Description', 's', request.description],
     ['Slice', 's', slice],
     ['CollectMode', 's', 'inactive-or-failed'],
-    // The slice counts: the manager's DefaultTasksMax on the scope would be a second, hidden limit.
-    ['TasksMax', 't', 0xffff_ffff_ffff_ffffn],
-    ...limitProperties(settled.limits, 'job'),
+    // The slice counts: the manager's DefaultTasksMax on the unit would be a second, hidden limit.
+    ['TasksMax', 't', U64_MAX],
+    ...limitProperties(limits, 'job'),
     ...(hasPolicy ? [] : [['OOMPolicy', 's', 'continue'] as const]),
-    ...(endsBySystemd(settled.limits) ? [['AddRef', 'b', true] as const] : []),
   ];
-  const step: Step = {
-    do: 'call',
-    interface: 'org.freedesktop.systemd1.Manager',
-    member: 'StartTransientUnit',
-    unit: scope,
-    mode: 'fail',
-    properties,
-    auxiliary: [{ unit: slice, properties: sliceProperties(request.description, settled.limits) }],
-  };
-  return { kind: 'systemd', unit: scope, description: request.description, ...settled, steps: [step] };
+}
+
+export function startStep(
+  unit: string,
+  properties: readonly DbusProperty[],
+  auxiliary: CallStep['auxiliary'] = [],
+): CallStep {
+  const call = { interface: 'org.freedesktop.systemd1.Manager', member: 'StartTransientUnit' };
+  return { do: 'call', ...call, unit, mode: 'fail', properties, auxiliary };
+}
+
+export function scopePlan(request: GroupRequest, facts: SystemdFacts, settled: SettledLimits, id: string): Plan {
+  const { slice, unit } = jobUnits(request, facts, id, '.scope');
+  const reference: DbusProperty[] = endsBySystemd(settled.limits) ? [['AddRef', 'b', true]] : [];
+  const properties = [...unitProperties(request, slice, settled, facts.version), ...reference];
+  const auxiliary = [{ unit: slice, properties: sliceProperties(request.description, settled.limits) }];
+  const steps = [{ ...startStep(unit, properties, auxiliary), takesJob: true }];
+  return { kind: 'systemd', unit, description: request.description, ...settled, steps };
 }

@@ -1,0 +1,86 @@
+import { SlicectlError } from '../core/errors.ts';
+import type { AskedLimits } from '../core/limits.ts';
+import { busErrorName } from '../dbus/errors.ts';
+import { jobFailure } from '../dbus/jobs.ts';
+import { type Manager, UNIT_INTERFACE, unitPath } from '../dbus/systemd1.ts';
+import type { HostPaths } from '../host/paths.ts';
+import type { CallStep, SettledLimits } from './backend.ts';
+import type { Session, SystemdLink } from './systemd-link.ts';
+import { type SystemdFacts, systemdUnable } from './systemd-plan.ts';
+import { settle } from './systemd-settle.ts';
+
+export const NO_SUCH_UNIT = 'org.freedesktop.systemd1.NoSuchUnit';
+
+/** What scopes and services are made with. */
+export interface SystemdContext {
+  readonly link: SystemdLink;
+  readonly paths: HostPaths;
+  readonly facts: SystemdFacts;
+  readonly nextId: () => string;
+}
+
+export function settleFor({ facts, paths }: SystemdContext, asked: AskedLimits, bestEffort: boolean): SettledLimits {
+  return settle(asked, { paths, systemd: facts.version, bestEffort, unable: systemdUnable(facts) });
+}
+
+/**
+ * Makes a unit. A reply that was lost with the connection does not tell whether it was made, so `isMade` is asked before
+ * each attempt and after each failure. A failed or dead unit of that name is cleared away once; one that runs is refused.
+ */
+export async function startUnit(link: SystemdLink, step: CallStep, isMade: () => boolean): Promise<void> {
+  let wasCleared = false;
+  await link.persist(async (session) => {
+    if (isMade()) return;
+    try {
+      await startOnce(session, step);
+    } catch (error) {
+      if (isMade()) return;
+      if (!(error instanceof SlicectlError) || error.code !== 'E_UNIT_EXISTS') throw error;
+      if (wasCleared || !(await clearLeftover(session.manager, step.unit))) throw nameInUse(step.unit, error);
+      wasCleared = true;
+      await startOnce(session, step);
+    }
+  });
+}
+
+async function startOnce({ manager, jobs }: Session, step: CallStep): Promise<void> {
+  const auxiliary = step.auxiliary.map(({ unit, properties }) => [unit, properties] as const);
+  const start = (): Promise<string> => manager.startTransientUnit(step.unit, 'fail', step.properties, auxiliary);
+  const failure = jobFailure(await jobs.run(start, { unit: step.unit }));
+  if (failure) throw failure;
+}
+
+/**
+ * Takes away a failed or dead unit of that name, never one that runs: somebody else's work can be in it
+ * (https://github.com/containers/crun/pull/331).
+ */
+async function clearLeftover(manager: Manager, unit: string): Promise<boolean> {
+  try {
+    const state = await manager.get(unitPath(unit), UNIT_INTERFACE, 'ActiveState');
+    if (state !== 'failed' && state !== 'inactive') return false;
+    await manager.resetFailedUnit(unit);
+  } catch (error) {
+    // It went by itself between the two calls.
+    if (busErrorName(error) !== NO_SUCH_UNIT) throw error;
+  }
+  return true;
+}
+
+function nameInUse(unit: string, cause: SlicectlError): SlicectlError {
+  return new SlicectlError('E_UNIT_EXISTS', `the unit name ${unit} is in use`, {
+    hint: `choose another --unit, or stop it: systemctl stop ${unit}`,
+    data: { unit },
+    cause,
+  });
+}
+
+/** Takes back the job's slice after a failed start; a scope or service goes by its CollectMode. */
+export async function dropSlice(link: SystemdLink, slice: string): Promise<void> {
+  try {
+    const { manager } = await link.session();
+    await manager.stopUnit(slice, 'replace');
+  } catch (error) {
+    // The start's own error is the one to report; what stays here, a sweep finds by its name.
+    if (!(error instanceof SlicectlError)) throw error;
+  }
+}

@@ -1,0 +1,110 @@
+import { constants } from 'node:os';
+import { SlicectlError } from '../core/errors.ts';
+import { busErrorName } from '../dbus/errors.ts';
+import { typeInterface, UNIT_INTERFACE, unitPath } from '../dbus/systemd1.ts';
+import type { Ending, ServiceEnd } from './backend.ts';
+import type { Session, SystemdLink } from './systemd-link.ts';
+import { NO_SUCH_UNIT } from './systemd-start.ts';
+
+export interface ServiceResult extends ServiceEnd {
+  readonly result: Ending;
+}
+
+export interface ServiceWatch {
+  readonly ended: Promise<ServiceResult>;
+  /** ExecMainStatus as last seen. */
+  lastResult(): number | undefined;
+  stop(): void;
+}
+
+/** ExecMainCode is waitid(2)'s si_code. */
+const CLD_EXITED = 1;
+
+/**
+ * Follows a service to its end by PropertiesChanged, over restarts of the manager and of the bus: after each, the
+ * subscription and the reference are renewed and the state is read anew, since what came between is lost
+ * (https://github.com/systemd/systemd/issues/27204).
+ */
+export async function watchService(link: SystemdLink, unit: string): Promise<ServiceWatch> {
+  const path = unitPath(unit);
+  let settle: (result: ServiceResult) => void = () => undefined;
+  let fail: (error: unknown) => void = () => undefined;
+  const ended = new Promise<ServiceResult>((resolve, reject) => {
+    settle = resolve;
+    fail = reject;
+  });
+  // The watch can fail before anybody awaits it.
+  ended.catch(() => undefined);
+  let last: number | undefined;
+  let wasSeen = false;
+  let isOver = false;
+
+  const look = async ({ manager }: Session): Promise<void> => {
+    if (isOver) return;
+    const state = await manager.get(path, UNIT_INTERFACE, 'ActiveState').catch((error: unknown) => {
+      if (busErrorName(error) === NO_SUCH_UNIT || isUnknownObject(error)) return 'gone';
+      throw error;
+    });
+    if (state === 'gone' && !wasSeen) return;
+    if (state === 'gone') return end(() => fail(goneError(unit)));
+    const values = await manager.getAll(path, typeInterface(unit));
+    last = Number(values.ExecMainStatus);
+    if (values.ExecMainPID !== 0) wasSeen = true;
+    if (!wasSeen || (state !== 'inactive' && state !== 'failed')) return;
+    const code = Number(values.ExecMainCode);
+    const exit = code === CLD_EXITED ? { code: last, signal: null } : { code: null, signal: signalName(last) };
+    end(() => settle({ ...exit, result: String(values.Result) }));
+  };
+
+  let queue = Promise.resolve();
+  const lookSoon = (): void => {
+    queue = queue.then(() => link.persist(look)).catch((error: unknown) => end(() => fail(error)));
+  };
+  const listen = async (): Promise<void> => {
+    const { manager } = await link.session();
+    const rule = { path, interface: 'org.freedesktop.DBus.Properties', member: 'PropertiesChanged' };
+    // The signals are sent to nobody unless somebody has subscribed to the manager.
+    await Promise.all([manager.subscribe(), manager.bus.subscribe(rule, lookSoon)]);
+  };
+  const stopWaiting = link.wait({
+    onReconnected: () => {
+      link
+        .persist(async ({ manager }) => {
+          await listen();
+          await manager.refUnit(unit).catch((error: unknown) => {
+            if (busErrorName(error) !== NO_SUCH_UNIT) throw error;
+          });
+        })
+        .then(lookSoon, (error: unknown) => end(() => fail(error)));
+    },
+    onGivenUp: (reason) => end(() => fail(reason)),
+  });
+  const end = (how: () => void): void => {
+    if (isOver) return;
+    isOver = true;
+    stopWaiting();
+    how();
+  };
+  await listen();
+  return { ended, lastResult: () => last, stop: () => end(() => undefined) };
+}
+
+function isUnknownObject(error: unknown): boolean {
+  return busErrorName(error) === 'org.freedesktop.DBus.Error.UnknownObject';
+}
+
+function signalName(number: number): NodeJS.Signals {
+  const found = Object.entries(constants.signals).find(([, value]) => value === number);
+  return (found?.[0] ?? 'SIGKILL') as NodeJS.Signals;
+}
+
+function goneError(unit: string): SlicectlError {
+  return new SlicectlError(
+    'E_BUS_LOST',
+    `${unit} ended while the connection to systemd was lost, and its result with it`,
+    {
+      hint: `journalctl -u ${unit} may tell`,
+      data: { unit },
+    },
+  );
+}
