@@ -12,7 +12,8 @@ export interface SignalRelay {
   readonly early: AbortSignal;
   /** The signal that ended the launch before there was a job. */
   readonly earlySignal: NodeJS.Signals | undefined;
-  to(pid: number): void;
+  /** `sharesTerminal` is false for a process that the terminal itself sends nothing to. */
+  to(pid: number, sharesTerminal?: boolean): void;
   stop(): void;
 }
 
@@ -24,6 +25,7 @@ export interface SignalRelay {
 export function relaySignals(): SignalRelay {
   const controller = new AbortController();
   let pid: number | undefined;
+  let isOnTerminal = true;
   let earlySignal: NodeJS.Signals | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (pid === undefined) {
@@ -31,7 +33,7 @@ export function relaySignals(): SignalRelay {
       controller.abort(signal);
       return;
     }
-    if (FROM_TERMINAL.includes(signal) && inForeground(HOST)) return;
+    if (isOnTerminal && FROM_TERMINAL.includes(signal) && inForeground(HOST)) return;
     try {
       process.kill(pid, signal);
     } catch {
@@ -44,8 +46,9 @@ export function relaySignals(): SignalRelay {
     get earlySignal() {
       return earlySignal;
     },
-    to: (target) => {
+    to: (target, sharesTerminal = true) => {
       pid = target;
+      isOnTerminal = sharesTerminal;
     },
     stop: () => {
       for (const signal of FORWARDED) process.off(signal, onSignal);

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { badInput, errnoOf, quote, SlicectlError } from '../core/errors.ts';
+import type { Self } from '../host/self.ts';
 
 /** Who the job is to be. */
 export interface Credentials {
@@ -29,7 +30,7 @@ function entry(database: 'passwd' | 'group', key: string): readonly string[] | u
  * Changes user and group behind the gate, inside the job's limits, by setpriv(1) of util-linux: supplementary groups as
  * in a login (`--init-groups`), none for a number without a name.
  */
-export function credentials(uid: string | undefined, gid: string | undefined): Credentials {
+function credentials(uid: string | undefined, gid: string | undefined): Credentials {
   const user = uid === undefined ? undefined : userOf(uid);
   const group = gid === undefined ? user?.gid : groupOf(gid);
   const ids = [
@@ -40,6 +41,20 @@ export function credentials(uid: string | undefined, gid: string | undefined): C
   const env =
     user?.name === undefined ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name, SHELL: user.shell };
   return { prefix: ['setpriv', ...ids, '--'], env };
+}
+
+/** Refuses what cannot be: another user for a caller who is not root, and names that nobody has. */
+export function checkCredentials(
+  self: Self,
+  uid: string | number | undefined,
+  gid: string | number | undefined,
+): Credentials {
+  if (self.uid !== 0) {
+    throw new SlicectlError('E_PRIVILEGE', 'only root can start a job as another user or group', {
+      hint: 'run as root, or leave --uid and --gid out',
+    });
+  }
+  return credentials(uid === undefined ? undefined : String(uid), gid === undefined ? undefined : String(gid));
 }
 
 interface User {

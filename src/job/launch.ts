@@ -8,7 +8,7 @@ import type { HostPaths } from '../host/paths.ts';
 import type { Self } from '../host/self.ts';
 import { checkFolder, findCommand } from './command.ts';
 import { readCounters } from './counters.ts';
-import { credentials } from './credentials.ts';
+import { checkCredentials } from './credentials.ts';
 import { type Gate, type GateOptions, startGate } from './gate.ts';
 import { allowance, limitsEnv } from './limits-env.ts';
 import { checkIndices } from './online.ts';
@@ -51,7 +51,9 @@ export interface Launchpad {
   readonly self: Self;
 }
 
-interface Prepared {
+/** A request that was checked. */
+export interface Prepared {
+  readonly file: string;
   readonly asked: AskedLimits;
   readonly request: GroupRequest;
   readonly gate: GateOptions;
@@ -127,25 +129,18 @@ async function placeGated(backend: Backend, plan: Plan, gate: Gate): Promise<Gro
   return group;
 }
 
-function prepare(pad: Launchpad, command: string, args: readonly string[], options: LaunchOptions): Prepared {
+export function prepare(pad: Launchpad, command: string, args: readonly string[], options: LaunchOptions): Prepared {
   const asked = isAsked(options.limits) ? options.limits : limits(options.limits ?? {}, pad.machine);
   checkIndices(pad.paths, asked);
   const cwd = options.cwd === undefined ? pad.self.cwd : checkFolder(options.cwd);
   const base = options.env ?? pad.self.env;
-  const who =
-    options.uid === undefined && options.gid === undefined
-      ? undefined
-      : credentials(text(options.uid), text(options.gid));
-  if (who && pad.self.uid !== 0) {
-    throw new SlicectlError('E_PRIVILEGE', 'only root can start a job as another user or group', {
-      hint: 'run as root, or leave --uid and --gid out',
-    });
-  }
+  const { uid, gid } = options;
+  const who = uid === undefined && gid === undefined ? undefined : checkCredentials(pad.self, uid, gid);
   const env = { ...base, ...who?.env };
   for (const word of [command, ...args]) {
     if (word.includes('\0')) throw badInput(`the argument ${quote(word)} has a NUL character`, 'leave it out');
   }
-  findCommand(command, { cwd, path: env.PATH });
+  const file = findCommand(command, { cwd, path: env.PATH });
   const request: GroupRequest = {
     limits: asked,
     slice: options.slice,
@@ -161,6 +156,7 @@ function prepare(pad: Launchpad, command: string, args: readonly string[], optio
   };
   const argv = [...(who?.prefix ?? []), command, ...args];
   return {
+    file,
     asked,
     request,
     gate: { argv, env, cwd, stdio: options.stdio ?? ['inherit', 'inherit', 'inherit'], openFiles: options.openFiles },
@@ -169,10 +165,6 @@ function prepare(pad: Launchpad, command: string, args: readonly string[], optio
 
 function isAsked(input: LaunchOptions['limits']): input is AskedLimits {
   return Array.isArray(input);
-}
-
-function text(id: string | number | undefined): string | undefined {
-  return id === undefined ? undefined : String(id);
 }
 
 function releaseEnv({ paths, self }: Launchpad, { inForce }: Proof, options: LaunchOptions): Record<string, string> {

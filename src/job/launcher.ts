@@ -6,6 +6,7 @@ import { HOST, type HostPaths } from '../host/paths.ts';
 import { readSelf, type Self } from '../host/self.ts';
 import { type LaunchOptions, type Launchpad, launch, planLaunch } from './launch.ts';
 import type { Job } from './running.ts';
+import type { DetachedService, ServiceOptions } from './service.ts';
 
 export interface LauncherOptions {
   /** Default `auto`: systemd where it is booted and its bus answers, else plain cgroups. */
@@ -53,6 +54,33 @@ export class Launcher {
   /** What {@link launch} would send and write; checks the same input and changes nothing. */
   plan(command: string, args: readonly string[] = [], options: LaunchOptions = {}): Promise<Plan> {
     return planLaunch(this.#pad, command, args, options);
+  }
+
+  /** Has systemd start the command as a transient service, and gives the job once it runs. */
+  async launchService(command: string, args: readonly string[] = [], options: ServiceOptions = {}): Promise<Job> {
+    const { launchService } = await import('./service.ts');
+    return launchService(this.#pad, command, args, options);
+  }
+
+  /** As {@link launchService}, for a service that goes on when this process ends. */
+  async startDetached(
+    command: string,
+    args: readonly string[] = [],
+    options: ServiceOptions = {},
+  ): Promise<DetachedService> {
+    const { startDetached } = await import('./service.ts');
+    return startDetached(this.#pad, command, args, options);
+  }
+
+  /** What {@link launchService}, or with `isAwaited` false {@link startDetached}, would send. */
+  async planService(
+    command: string,
+    args: readonly string[] = [],
+    options: ServiceOptions = {},
+    isAwaited = true,
+  ): Promise<Plan> {
+    const { planService } = await import('./service.ts');
+    return planService(this.#pad, command, args, options, isAwaited);
   }
 
   /** Removes the empty groups of launchers that were killed; their names. */

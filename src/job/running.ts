@@ -46,7 +46,7 @@ export class Job {
   readonly result: Promise<Receipt>;
   readonly #parts: RunningParts;
   readonly #start = new Date();
-  readonly #startedAt = process.hrtime.bigint();
+  readonly #startedAt = performance.now();
   #wasAborted = false;
 
   /** Releases the gate. */
@@ -104,7 +104,7 @@ export class Job {
     const { gate, group, plan, backend, before } = this.#parts;
     const forks = countForks(group.files, group.leaf);
     const exit = await gate.exited;
-    const wallUsec = (process.hrtime.bigint() - this.#startedAt) / 1000n;
+    const wallUsec = BigInt(Math.round((performance.now() - this.#startedAt) * 1000));
     const refused = forks.stop();
     if (this.#parts.leftover === 'kill' && group.processes().length > 0) await group.kill('SIGKILL');
     if (this.#parts.leftover === 'wait') await group.whenEmpty(this.#parts.signal);

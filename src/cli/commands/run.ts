@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import process from 'node:process';
 import { badInput, errnoOf, quote } from '../../core/errors.ts';
+import { expandWords } from '../../core/expand.ts';
 import { readIfThere } from '../../host/files.ts';
 import type { LaunchOptions } from '../../job/launch.ts';
 import { Launcher, type LauncherOptions } from '../../job/launcher.ts';
@@ -14,13 +15,15 @@ export type RunOptions = Readonly<Record<string, unknown>>;
 
 /** `slicectl run`: the exit status of the job, or 125 to 127 when it could not be started as asked. */
 export async function run(words: readonly string[], given: RunOptions): Promise<number> {
-  const [command = '', ...args] = words;
+  const [command = '', ...written] = words;
   const say = given.quiet ? () => undefined : (text: string) => void process.stderr.write(`slicectl: ${text}\n`);
   const target = given.dryRun ? undefined : receiptTarget(given);
   const relay = relaySignals();
   const launcher = await Launcher.open(launcherOptions(given));
   try {
     const options = launchOptions(given, launcher);
+    const expands = given.expandEnvironment === 'yes' && !given.service;
+    const args = expands ? expandWords(written, options.env ?? process.env) : written;
     if (given.service) {
       const { runService } = await import('./run-service.ts');
       return await runService({ launcher, command, args, options, given, say, target, relay });
@@ -28,7 +31,9 @@ export async function run(words: readonly string[], given: RunOptions): Promise<
     if (given.dryRun) {
       const { planText, planJson } = await import('../render/plan.ts');
       const plan = await launcher.plan(command, args, options);
-      process.stdout.write(given.json ? planJson(plan, words) : planText(plan, words, launcher.backend.label));
+      process.stdout.write(
+        given.json ? planJson(plan, [command, ...args]) : planText(plan, [command, ...args], launcher.backend.label),
+      );
       return 0;
     }
     const job = await launcher.launch(command, args, { ...options, signal: relay.early });
