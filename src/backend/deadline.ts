@@ -15,7 +15,7 @@ export interface Spans {
 const now = (): bigint => BigInt(Math.round(performance.now() * 1000));
 
 /** Calls back after `span` microseconds, however long that is, without keeping the process alive; returns the stopper. */
-export function after(span: Amount, call: () => void): () => void {
+export function callAfter(span: Amount, call: () => void): () => void {
   if (span === 'infinity') return () => undefined;
   let timer: NodeJS.Timeout;
   const wait = (left: bigint) => {
@@ -69,13 +69,13 @@ export class Deadline {
     const span = this.#spans.RuntimeMaxSec ?? 'infinity';
     const spent = now() - this.#started;
     const left = span === 'infinity' ? span : span > spent ? span - spent : 0n;
-    this.#stop = after(left, () => this.#expire());
+    this.#stop = callAfter(left, () => this.#expire());
   }
 
   #expire(): void {
     this.#passed = true;
     this.#try('SIGTERM');
-    this.#stop = after(this.#spans.TimeoutStopSec ?? DEFAULT_STOP, () => this.#try('SIGKILL'));
+    this.#stop = callAfter(this.#spans.TimeoutStopSec ?? DEFAULT_STOP, () => this.#try('SIGKILL'));
   }
 
   #try(signal: 'SIGTERM' | 'SIGKILL'): void {
