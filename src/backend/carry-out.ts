@@ -14,7 +14,7 @@ export const THE_JOB = 'the job';
 /** Rounds in which a group that keeps forking is emptied. */
 const MOVE_ROUNDS = 1000;
 /** How often placing starts anew because another slicectl removed the empty slice folder in between. */
-const PLACE_ROUNDS = 10;
+const PLACE_ROUNDS = 20;
 
 export interface Job {
   readonly paths: HostPaths;
@@ -50,9 +50,15 @@ export function carryOut(steps: readonly Step[], job: Job): void {
   }
 }
 
+/**
+ * Whether a step failed since its folder, or the one above it, was removed (ENOENT, or ENODEV of a group that is going):
+ * by now it may be there again. A control file that the kernel does not have stays away.
+ */
 function lostItsFolder(error: unknown): boolean {
-  if (!(error instanceof SlicectlError) || error.data.errno !== 'ENOENT') return false;
-  return typeof error.data.path === 'string' && !existsSync(dirname(error.data.path));
+  if (!(error instanceof SlicectlError)) return false;
+  const { errno, path, value } = error.data;
+  if ((errno !== 'ENOENT' && errno !== 'ENODEV') || typeof path !== 'string') return false;
+  return value === undefined || !existsSync(dirname(path)) || (errno === 'ENOENT' && existsSync(path));
 }
 
 function take(step: Step, job: Job, traces: Traces): void {

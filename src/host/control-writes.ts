@@ -25,12 +25,17 @@ export function writeControl(path: string, text: string): void {
  * empty knows that slicectl made it, and an administrator's own folders stay.
  */
 export function makeGroup(path: string, shared: boolean): boolean {
-  try {
-    mkdirSync(path, { mode: shared ? 0o755 | STICKY : 0o755 });
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST' && isGroup(path)) return false;
-    throw error;
+  for (;;) {
+    try {
+      mkdirSync(path, { mode: shared ? 0o755 | STICKY : 0o755 });
+      return true;
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+      const found = lstatSync(path, { throwIfNoEntry: false });
+      if (found?.isDirectory()) return false;
+      // Nothing there: it was removed in between.
+      if (found) throw error;
+    }
   }
 }
 

@@ -13,9 +13,11 @@ import { request, start } from './cgroup-ground.ts';
 interface Order {
   readonly version: 1 | 2;
   readonly base: string;
-  readonly jobs: readonly { unit?: string; limits: LimitsInput; script: string }[];
+  readonly jobs: readonly { unit?: string; slice?: string; limits: LimitsInput; script: string }[];
   /** Whether the jobs are to be removed before the process ends, or left as they are. */
   readonly tidy: boolean;
+  /** Whether it sweeps after each job. */
+  readonly sweeps?: boolean;
 }
 
 const order = JSON.parse(process.argv[2] ?? '') as Order;
@@ -33,13 +35,20 @@ const backend = cgroupBackend({
 // Until then the test may move this process into the ground.
 await once(process.stdin, 'data');
 
+async function run({ unit, slice, limits, script }: Order['jobs'][number]) {
+  const { group, exited } = await start(backend, request(limits, { unit, slice }), script);
+  const { out } = await exited;
+  return { unit: group.unit, out, removed: order.tidy ? await group.remove() : undefined };
+}
+
 try {
-  const started = [];
-  for (const { unit, limits, script } of order.jobs)
-    started.push(await start(backend, request(limits, { unit }), script));
-  const units = started.map(({ group }) => group.unit);
-  const outs = await Promise.all(started.map(async ({ exited }) => (await exited).out));
-  const removed = order.tidy ? await Promise.all(started.map(({ group }) => group.remove())) : [];
+  const results = [];
+  for (const job of order.jobs) {
+    results.push(await run(job));
+    if (order.sweeps) await backend.sweep();
+  }
+  const [units, outs] = [results.map(({ unit }) => unit), results.map(({ out }) => out)];
+  const removed = order.tidy ? results.map((result) => result.removed) : [];
   console.log(JSON.stringify({ uid: process.getuid?.(), units, outs, removed }));
 } catch (error) {
   const code = error instanceof SlicectlError ? error.code : errnoOf(error);
