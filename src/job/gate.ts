@@ -1,6 +1,10 @@
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { SlicectlError } from '../core/errors.ts';
+import { gateScript, releaseText, startingEnv } from './gate-script.ts';
+
+/** What becomes of one descriptor of the job, as in node:child_process; `ignore` from 3 on leaves it closed. */
+export type Descriptor = 'inherit' | 'pipe' | 'ignore' | number;
 
 /** How a process ended: exactly one of the two is set. */
 export interface Exit {
@@ -12,13 +16,12 @@ export interface GateOptions {
   readonly argv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
-  readonly stdio: readonly [
-    'inherit' | 'pipe' | 'ignore' | number,
-    'inherit' | 'pipe' | 'ignore' | number,
-    'inherit' | 'pipe' | 'ignore' | number,
-  ];
+  /** By descriptor number: the three standard ones, and any further ones that the job is to have. */
+  readonly stdio: readonly [Descriptor, Descriptor, Descriptor, ...Descriptor[]];
   /** The soft limit of open files that the job is to have; Node raises its own to the hard limit at its start. */
   readonly openFiles: number | undefined;
+  /** Signals that the job is to ignore from its start; Node starts its children with none. */
+  readonly ignoredSignals: readonly NodeJS.Signals[];
 }
 
 /** A command that waits behind its gate. */
@@ -35,37 +38,31 @@ export interface Gate {
   close(): Promise<void>;
 }
 
-/**
- * Reads lines `NAME=value` from descriptor 3 and exports them; the empty line opens the gate, and the command takes the
- * shell's place, so it keeps the pid. The end of the file without it (slicectl died) ends the shell.
- */
-const SCRIPT = `while IFS= read -r line <&3; do
-  if [ -z "$line" ]; then exec 3<&-; exec "$@"; fi
-  case $line in
-    ulimit:*) ulimit -S -n "\${line#ulimit:}" ;;
-    *) export "$line" ;;
-  esac
-done
-exit 125`;
+/** Shells take only one digit in front of a redirection, so the gate's own descriptor is below 10. */
+const GATE_DESCRIPTORS = [3, 4, 5, 6, 7, 8, 9];
 
 /** Starts the gate's shell. Rejects nothing: a spawn that fails shows as E_GATE from the promise. */
 export function startGate(options: GateOptions): Promise<Gate> {
   return new Promise((resolve, reject) => {
-    const stdio: StdioOptions = [...options.stdio, 'pipe'];
-    const child = spawn('/bin/sh', ['-c', SCRIPT, 'slicectl', ...options.argv], {
+    // With 3 to 9 all taken, the job does without its 9.
+    const own = GATE_DESCRIPTORS.find((fd) => (options.stdio[fd] ?? 'ignore') === 'ignore') ?? 9;
+    const stdio: Descriptor[] = [...options.stdio];
+    while (stdio.length < own) stdio.push('ignore');
+    stdio[own] = 'pipe';
+    const child = spawn('/bin/sh', ['-c', gateScript(own), 'slicectl', ...options.argv], {
       cwd: options.cwd,
-      env: options.env,
+      env: startingEnv(options.env),
       stdio,
     });
     child.once('error', (cause) => {
       reject(new SlicectlError('E_GATE', `the gate's shell /bin/sh could not be started: ${cause.message}`, { cause }));
     });
-    child.once('spawn', () => resolve(gateOf(child, options.openFiles)));
+    child.once('spawn', () => resolve(gateOf(child, own, options)));
   });
 }
 
-function gateOf(child: ChildProcess, openFiles: number | undefined): Gate {
-  const pipe = child.stdio[3] as Writable;
+function gateOf(child: ChildProcess, own: number, options: GateOptions): Gate {
+  const pipe = (child.stdio as readonly (Writable | null)[])[own] as Writable;
   // The shell may end before it reads; the wait for its exit reports that.
   pipe.on('error', () => undefined);
   let hasExited = false;
@@ -86,9 +83,7 @@ function gateOf(child: ChildProcess, openFiles: number | undefined): Gate {
       return hasExited;
     },
     release: (env) => {
-      const limit = openFiles === undefined ? [] : [`ulimit:${openFiles}`];
-      const lines = [...limit, ...Object.entries(env).map(([name, value]) => `${name}=${value}`)];
-      pipe.end(`${lines.map((line) => `${line}\n`).join('')}\n`);
+      pipe.end(releaseText(options, env));
     },
     close: async () => {
       pipe.destroy();

@@ -41,6 +41,8 @@ export interface LaunchOptions {
   readonly leftover?: Leftover;
   /** The soft limit of open files, where it is to be another than this process's own. */
   readonly openFiles?: number;
+  /** Signals that the job ignores from its start, as nohup(1) makes it do with SIGHUP. */
+  readonly ignoredSignals?: readonly NodeJS.Signals[];
 }
 
 /** What launching needs besides the request. */
@@ -159,7 +161,14 @@ export function prepare(pad: Launchpad, command: string, args: readonly string[]
     file,
     asked,
     request,
-    gate: { argv, env, cwd, stdio: options.stdio ?? ['inherit', 'inherit', 'inherit'], openFiles: options.openFiles },
+    gate: {
+      argv,
+      env,
+      cwd,
+      stdio: options.stdio ?? ['inherit', 'inherit', 'inherit'],
+      openFiles: options.openFiles,
+      ignoredSignals: options.ignoredSignals ?? [],
+    },
   };
 }
 
