@@ -17,8 +17,9 @@ interface Own {
 
 /**
  * One writer a tree: on a host that systemd runs, groups that it made are its own (systemd.io, CGROUP_DELEGATION), but
- * for units with Delegate=. A user sees the delegation from the owner of the files; for root all files look alike, so
- * that `isDelegatedUnit` asks systemd. Where no systemd runs, what can be written may be written.
+ * for units with Delegate=, of which `isDelegatedUnit` knows. For root all files look alike, so that without an answer of
+ * systemd nothing is granted. A user must own the files as well, and without an answer that has to do, though a user's
+ * systemd makes all its units' groups with the same owner. Where no systemd runs, what can be written may be written.
  */
 export async function delegation(
   paths: HostPaths,
@@ -31,7 +32,8 @@ export async function delegation(
   if (own.length === 0) return { granted: false, refusal: nothingMounted(layout) };
   const problems = own.map(({ folder }) => writeRefusal(folder));
   if (systemdIsBooted(paths, isFolder)) {
-    const handedOver = uid === 0 ? ((await isDelegatedUnit?.()) ?? false) : own.some((one) => isHandedTo(uid, one));
+    const isOwner = uid === 0 || own.some((one) => isHandedTo(uid, one));
+    const handedOver = isOwner && (isDelegatedUnit ? await isDelegatedUnit() : uid !== 0);
     if (!handedOver) return { granted: false, refusal: owned(own, uid) };
   }
   if (problems.every((problem) => problem !== undefined)) return { granted: false, refusal: unwritable(own, problems) };

@@ -38,6 +38,8 @@ describe('delegation', () => {
     for (const file of ['', '/cgroup.procs', '/cgroup.subtree_control'])
       chownSync(`${host.root}/cg/box${file}`, 1234, 1234);
     expect(await ask(1234)).toEqual({ granted: true, because: 'delegated' });
+    // Every group of a user's own systemd looks like this, delegated or not.
+    expect(await ask(1234, '/box', async () => false)).toMatchObject({ granted: false });
   });
 
   it('is not there without a tree, or with a group that cannot be seen', async () => {
