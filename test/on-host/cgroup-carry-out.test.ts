@@ -4,9 +4,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Step } from '../../src/backend/backend.ts';
 import { carryOut, THE_JOB } from '../../src/backend/carry-out.ts';
-import { pidsIn } from '../../src/host/control-writes.ts';
+import { pidsIn, removeGroups } from '../../src/host/control-writes.ts';
 import { HOST } from '../../src/host/paths.ts';
-import { type Ground, NO_V2, openGround } from './cgroup-ground.ts';
+import { type Ground, HERE, NO_V2, openGround, read } from './cgroup-ground.ts';
+
+/** Some controller that this machine has on v2; which one does not matter to the rule. */
+const SHARED =
+  HERE.v2 &&
+  read(`${HERE.v2.mount}/cgroup.subtree_control`)
+    .split(' ')
+    .find((word) => word !== '');
 
 describe.skipIf(NO_V2)(`carrying steps out${NO_V2 ? `: ${NO_V2}` : ''}`, () => {
   let ground: Ground;
@@ -36,6 +43,26 @@ describe.skipIf(NO_V2)(`carrying steps out${NO_V2 ? `: ${NO_V2}` : ''}`, () => {
     fresh: new Set(fresh),
     clear: () => false,
   });
+
+  it.skipIf(!SHARED)(
+    `controllers go down only from a group without processes${SHARED ? '' : ': no controller is on v2 here'}`,
+    async () => {
+      const box = `${base}/box`;
+      writeFileSync(`${base}/cgroup.subtree_control`, `+${SHARED}`);
+      carryOut([{ do: 'make', path: box }], job(1, []));
+      const pid = inside('sleep 60; true');
+      writeFileSync(`${box}/cgroup.procs`, `${pid}`);
+      const enable: Step = { do: 'write', path: `${box}/cgroup.subtree_control`, text: `+${SHARED}` };
+      expect(() => carryOut([enable], job(1, []))).toThrow(/processes of its own.*EBUSY/);
+      const leaf = `${box}/slicectl_supervisor.scope`;
+      carryOut([{ do: 'make', path: leaf }, { do: 'move', path: leaf, what: box }, enable], job(1, []));
+      expect(read(`${box}/cgroup.subtree_control`)).toBe(SHARED);
+      expect(pidsIn(leaf)).toEqual([pid]);
+      process.kill(pid, 'SIGKILL');
+      await expect.poll(() => removeGroups(box)).toBe(true);
+      writeFileSync(`${base}/cgroup.subtree_control`, `-${SHARED}`);
+    },
+  );
 
   it('empties a group whose processes keep forking', async () => {
     const pid = inside('while :; do (true) & (true); done');

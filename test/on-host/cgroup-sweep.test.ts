@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { createInterface } from 'node:readline';
@@ -108,6 +108,30 @@ for (const version of [1, 2] as const) {
       await exited;
       expect(await group.remove()).toBe(true);
       expect(existsSync(`${ground.folder(main)}/again.scope`)).toBe(false);
+    });
+
+    it('a tree that is mounted read-only is refused with the way out', async () => {
+      const mounts = version === 2 ? [ground.layout.v2] : [...ground.layout.v1.values()];
+      // In a mount namespace of its own, as a container has it.
+      const close = [...new Set(mounts.map((hierarchy) => hierarchy?.mount))]
+        .map((mount) => `mount --bind ${mount} ${mount} && mount -o remount,bind,ro ${mount}`)
+        .join(' && ');
+      const order = JSON.stringify({ version, base: '/', jobs: [{ limits: {}, script: 'true' }], tidy: true });
+      const command = `${close} && echo | exec "$@"`;
+      const out = execFileSync('unshare', [
+        '-m',
+        'sh',
+        '-c',
+        command,
+        'sh',
+        process.execPath,
+        `${folder}/owner.mjs`,
+        order,
+      ]);
+      expect(JSON.parse(out.toString())).toMatchObject({
+        code: 'E_NO_CGROUP',
+        error: expect.stringContaining('read-only'),
+      });
     });
 
     it('another user works in groups that were handed to it, and is refused in others', async () => {
