@@ -3,8 +3,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Backend } from '../../src/backend/backend.ts';
 import { cgroupBackend } from '../../src/backend/cgroup.ts';
+import { blockDevice } from '../../src/host/devices.ts';
 import { HOST } from '../../src/host/paths.ts';
-import { asked, type Ground, NO_V1, openGround, read, request, start } from './cgroup-ground.ts';
+import { asked, type Ground, HERE, NO_V1, openGround, read, request, start } from './cgroup-ground.ts';
+
+/** Why the limits of the disk below the root file system cannot be tried; undefined when they can. */
+const NO_DISK = ((): string | undefined => {
+  if (!HERE.v1.has('blkio')) return 'needs the v1 hierarchy blkio';
+  try {
+    blockDevice(HOST, '/');
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
+})();
 
 /** Every assertion is on what the kernel's own files say. */
 describe.skipIf(NO_V1)(`plain cgroups v1 on this kernel${NO_V1 ? `: ${NO_V1}` : ''}`, () => {
@@ -91,6 +103,19 @@ describe.skipIf(NO_V1)(`plain cgroups v1 on this kernel${NO_V1 ? `: ${NO_V1}` : 
     expect(await group.remove()).toBe(true);
     expect(existsSync(`${ground.folder('cpuset')}/a.slice`)).toBe(false);
     expect(existsSync(`${ground.folder('memory')}/a.slice`)).toBe(false);
+  });
+
+  it.skipIf(NO_DISK)(`limits of a disk stand in the files${NO_DISK ? `: ${NO_DISK}` : ''}`, async () => {
+    const { group, exited, plan } = await start(
+      backend,
+      request({ IOReadBandwidthMax: '/ 10M', IOWriteIOPSMax: '/ 100' }),
+      'true',
+    );
+    await exited;
+    const disk = plan.devices.get('/');
+    expect(group.files.read('blkio', 'blkio.throttle.read_bps_device')?.trim()).toBe(`${disk} 10000000`);
+    expect(group.files.read('blkio', 'blkio.throttle.write_iops_device')?.trim()).toBe(`${disk} 100`);
+    expect(await group.remove()).toBe(true);
   });
 
   it('a CPU that the group above does not have is refused, and with best effort narrowed', async () => {
