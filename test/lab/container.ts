@@ -9,18 +9,27 @@ import type { MachineRecord } from './record.ts';
 
 /**
  * $1: an empty folder; $2: the cached tree; then the groups to enter, `--`, and a command that gets the tree's path
- * last. The tree of this boot is an overlay in a mount namespace that ends with the container.
+ * last. The tree of this boot is an overlay in a mount namespace that ends with this script. nspawn leaves with 133
+ * when the container reboots.
  */
 const bootScript = `
 set -eu
 folder=$1 lower=$2
 shift 2
-while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs"; shift; done
-shift
 mount -t tmpfs -o mode=755 lab "$folder"
 mkdir "$folder/upper" "$folder/work" "$folder/tree"
 mount -t overlay -o "lowerdir=$lower,upperdir=$folder/upper,workdir=$folder/work" lab "$folder/tree"
-exec "$@" "--directory=$folder/tree"
+set +e
+status=133
+while [ $status -eq 133 ]; do
+  sh -euc '
+    while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs"; shift; done
+    shift
+    exec setpriv --pdeathsig TERM -- "$@"
+  ' nspawn "$@" "--directory=$folder/tree"
+  status=$?
+done
+exit $status
 `;
 
 /** Groups first, so that the process is where the container's PID 1 may take it from; then all namespaces. */
@@ -86,12 +95,18 @@ export const container: Adapter = {
   },
 };
 
-/** The child of nspawn that is PID 1 of its own namespace; another one after a reboot. */
+/** nspawn's child, or the child of one, that is PID 1 of its own namespace; another one after a reboot. */
 function initOf({ host }: MachineRecord): ProcessId | undefined {
   if (host === undefined || !isAlive(host)) return undefined;
-  const children = read(`/proc/${host.pid}/task/${host.pid}/children`).trim().split(' ').filter(Boolean);
-  const init = children.find((pid) => /^NSpid:.*\t1$/m.test(read(`/proc/${pid}/status`)));
-  return init === undefined ? undefined : identify(Number(init));
+  const children = childrenOf(host.pid);
+  const init = [...children, ...children.flatMap(childrenOf)].find((pid) =>
+    /^NSpid:.*\t1$/m.test(read(`/proc/${pid}/status`)),
+  );
+  return init === undefined ? undefined : identify(init);
+}
+
+function childrenOf(pid: number): number[] {
+  return read(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
 }
 
 function read(path: string): string {

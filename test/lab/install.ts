@@ -23,7 +23,9 @@ export async function installFor(kind: Kind): Promise<void> {
   if (missing.length === 0) return;
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   for (const step of [['update'], ['install', '--yes', '--no-install-recommends', ...missing]]) {
-    const { code, stderr } = await capture(['apt-get', '--quiet', ...step], { env });
+    const { code, stderr } = await capture(['apt-get', '--quiet', '--option=DPkg::Lock::Timeout=300', ...step], {
+      env,
+    });
     if (code !== 0) {
       const last = stderr.trim().split('\n').slice(-3).join(' / ');
       throw new Error(`lab: apt-get ${step.join(' ')} failed (install ${missing.join(' ')} by hand): ${last}`);
@@ -32,8 +34,8 @@ export async function installFor(kind: Kind): Promise<void> {
 }
 
 async function missingOf(names: readonly string[]): Promise<string[]> {
-  const fields = ['Package', 'db:Status-Status'].map((field) => `$\{${field}}`).join(' ');
-  const query = ['dpkg-query', '--show', '--showformat', fields, ...names];
+  const line = `${['Package', 'db:Status-Status'].map((field) => `$\{${field}}`).join(' ')}\n`;
+  const query = ['dpkg-query', '--show', '--showformat', line, ...names];
   const { stdout } = await capture(query);
   const installed = new Set(
     stdout.split('\n').flatMap((line) => (line.endsWith(' installed') ? line.split(' ')[0] : [])),

@@ -48,7 +48,7 @@ function machineOf(spec: MachineSpec, { bootMs = 0 }: MachineRecord): Machine {
     kind,
     bootMs,
     exec: (argv, { input = '', timeoutMs = patience, ...place } = {}) =>
-      capture(hostCommand(spec, argv, place), { timeoutMs, input }),
+      capture(hostCommand(spec, argv, place), { timeoutMs, input, label: `${name}: ${argv.join(' ')}` }),
     push: (localPath, remotePath) => push(spec, localPath, remotePath),
     sync: () => sync(spec),
     reboot: () => reboot(spec),

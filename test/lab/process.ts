@@ -13,6 +13,8 @@ export interface CaptureOptions {
   readonly timeoutMs?: number;
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** What a message calls the program; its arguments unless told. */
+  readonly label?: string;
 }
 
 /** The status as a shell would give it: 128+N for a death by signal N. */
@@ -51,7 +53,11 @@ export function capture(argv: readonly string[], options: CaptureOptions = {}): 
       const outcome = { code: shellStatus(code, signal), stdout: text(stdout), stderr: text(stderr) };
       if (!late) return resolve(outcome);
       const said = [outcome.stdout, outcome.stderr].filter(Boolean).join('\n');
-      reject(new Error(`lab: not done after ${options.timeoutMs} ms: ${argv.join(' ').slice(0, 500)}\n${said}`));
+      reject(
+        new Error(
+          `lab: not done after ${options.timeoutMs} ms: ${options.label ?? argv.join(' ').slice(0, 500)}\n${said}`,
+        ),
+      );
     });
   });
 }
