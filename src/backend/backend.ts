@@ -112,14 +112,16 @@ export interface ServiceRequest extends GroupRequest {
 export interface ServiceEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** From the start of the main process to its end, by systemd's clock. */
+  readonly ranUsec: bigint;
 }
 
 /** A service that runs. */
 export interface StartedService {
   readonly group: Group;
   readonly mainPid: number;
-  /** Resolves when the service has ended; the manager may restart meanwhile. Only for a service that is awaited. */
-  readonly ended: Promise<ServiceEnd>;
+  /** Resolves when the service has ended, over restarts of the manager; undefined for one that is not awaited. */
+  readonly ended: Promise<ServiceEnd> | undefined;
 }
 
 /** Jobs that systemd starts, and that outlive slicectl. */

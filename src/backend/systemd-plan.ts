@@ -45,7 +45,7 @@ export function systemdUnable(
 }
 
 /** The slice for the job's own slice to lie in. */
-function parentSlice(request: GroupRequest, facts: SystemdFacts): string {
+export function parentSlice(request: GroupRequest, facts: SystemdFacts): string {
   const fallback = facts.kind === 'system' ? 'system.slice' : 'app.slice';
   if (!request.sliceInherit) return request.slice === undefined ? fallback : sliceName(request.slice);
   const own = callersSlice(facts);
@@ -79,8 +79,12 @@ export function jobUnits(request: GroupRequest, facts: SystemdFacts, id: string,
  * of even the shortest job can be read with no process of ours inside.
  */
 export function sliceProperties(description: string, limits: Limits): DbusProperty[] {
+  return [['Description', 's', `slice of ${description}`], ...groupProperties(limits)];
+}
+
+/** The limits that the kernel holds in a group, with the accounting that receipts need. */
+export function groupProperties(limits: Limits): DbusProperty[] {
   return [
-    ['Description', 's', `slice of ${description}`],
     ['CPUAccounting', 'b', true],
     ['MemoryAccounting', 'b', true],
     ['TasksAccounting', 'b', true],

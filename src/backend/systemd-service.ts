@@ -4,7 +4,7 @@ import { typeInterface, unitPath } from '../dbus/systemd1.ts';
 import { type ControlFiles, controlFilesV1, controlFilesV2 } from '../host/control-files.ts';
 import type { CallStep, Plan, ServiceRequest, Services, StartedService } from './backend.ts';
 import { SystemdGroup } from './systemd-group.ts';
-import { jobUnits, sliceProperties, startStep, unitProperties } from './systemd-plan.ts';
+import { groupProperties, jobUnits, parentSlice, sliceProperties, startStep, unitProperties } from './systemd-plan.ts';
 import { dropSlice, type SystemdContext, settleFor, startUnit } from './systemd-start.ts';
 import { watchService } from './systemd-watch.ts';
 
@@ -22,63 +22,67 @@ export class SystemdServices implements Services {
   async plan(request: ServiceRequest): Promise<Plan> {
     const { facts, nextId } = this.#context;
     const settled = settleFor(this.#context, request.limits, request.bestEffort);
-    const { slice, unit } = jobUnits(request, facts, nextId(), '.service');
-    const own = sliceProperties(request.description, settled.limits);
+    const own = jobUnits(request, facts, nextId(), '.service');
+    const { unit } = own;
+    const slice = request.isAwaited ? own.slice : parentSlice(request, facts);
     const properties = [
       ...unitProperties(request, slice, settled, facts.version),
       ...execProperties(request, facts.version),
     ];
     const steps = request.isAwaited
-      ? [startStep(slice, own), startStep(unit, [...properties, ['AddRef', 'b', true]])]
-      : [startStep(unit, properties, [{ unit: slice, properties: [...own, ['StopWhenUnneeded', 'b', true]] }])];
+      ? [
+          startStep(slice, sliceProperties(request.description, settled.limits)),
+          startStep(unit, [...properties, ['AddRef', 'b', true]]),
+        ]
+      : [startStep(unit, [...properties, ...groupProperties(settled.limits)])];
     return { kind: 'systemd', unit, description: request.description, ...settled, steps };
   }
 
   async makeSlice(plan: Plan): Promise<ControlFiles> {
-    const { slice } = unitsOf(plan);
     const step = calls(plan)[0];
-    if (step?.unit === slice) await startUnit(this.#context.link, step, () => false);
-    return this.#files(slice);
+    if (!step) throw new Error('a plan for a service begins with a call');
+    await startUnit(this.#context.link, step, () => false);
+    return this.#files(step.unit);
   }
 
   async start(plan: Plan): Promise<StartedService> {
     const { link, paths } = this.#context;
-    const units = unitsOf(plan);
-    const step = calls(plan).at(-1);
-    if (!step) throw new Error('a plan for a service ends with its call');
-    const watch = await watchService(link, units.unit);
+    const [first, last = first] = calls(plan);
+    if (!first || !last) throw new Error('a plan for a service ends with its call');
+    const isAwaited = first !== last;
+    const watch = isAwaited ? await watchService(link, last.unit) : undefined;
     try {
-      await startUnit(link, step, () => false);
+      await startUnit(link, last, () => false);
     } catch (error) {
-      watch.stop();
-      throw await explainedStart(error, watch.lastResult());
+      const status = await watch?.status();
+      watch?.stop();
+      throw explainedStart(error, status);
     }
-    const files = await this.#files(units.slice);
+    const files = await this.#files(first.unit);
     const mainPid = Number(
-      await link.persist(({ manager }) => manager.get(unitPath(units.unit), typeInterface(units.unit), 'MainPID')),
+      await link.persist(({ manager }) => manager.get(unitPath(last.unit), typeInterface(last.unit), 'MainPID')),
     );
     const group = new SystemdGroup({
       link,
       paths,
-      units,
+      units: { slice: first.unit, unit: last.unit },
       files,
       leaf: files,
       settle: (asked) => settleFor(this.#context, asked, false),
-      ending: async () => (await watch.ended).result,
+      ending: async () => (await watch?.ended)?.result ?? 'success',
     });
-    const ended = watch.ended.then(({ code, signal }) => ({ code, signal }));
-    return { group, mainPid, ended };
+    return { group, mainPid, ended: watch?.ended };
   }
 
   drop(plan: Plan): Promise<void> {
-    return dropSlice(this.#context.link, unitsOf(plan).slice);
+    return dropSlice(this.#context.link, calls(plan)[0]?.unit ?? '');
   }
 
-  /** By the slice's ControlGroup, since there may be no process in it yet. */
-  async #files(slice: string): Promise<ControlFiles> {
+  /** By the unit's ControlGroup, since there may be no process in a slice yet. */
+  async #files(unit: string): Promise<ControlFiles> {
     const { link, facts } = this.#context;
     const group = String(
-      await link.persist(({ manager }) => manager.get(unitPath(slice), typeInterface(slice), 'ControlGroup')),
+      await link.persist(({ manager }) => manager.get(unitPath(unit), typeInterface(unit), 'ControlGroup')),
     );
     if (facts.layout.v1.size > 0) {
       return controlFilesV1(
@@ -94,13 +98,6 @@ export class SystemdServices implements Services {
 
 function calls(plan: Plan): CallStep[] {
   return plan.steps.filter((step) => step.do === 'call');
-}
-
-function unitsOf(plan: Plan): { slice: string; unit: string } {
-  const slice = calls(plan)
-    .at(-1)
-    ?.properties.find(([name]) => name === 'Slice')?.[2];
-  return { slice: String(slice), unit: plan.unit ?? '' };
 }
 
 function execProperties(request: ServiceRequest, version: number): DbusProperty[] {
@@ -139,11 +136,10 @@ const EXEC_FAILURES: Readonly<Record<number, string>> = {
   222: 'standard error cannot be opened',
 };
 
-async function explainedStart(error: unknown, status: number | undefined): Promise<unknown> {
+function explainedStart(error: unknown, status: number | undefined): unknown {
   const why = status === undefined ? undefined : EXEC_FAILURES[status];
   if (!(error instanceof SlicectlError) || error.code !== 'E_JOB_FAILED' || why === undefined) return error;
   return new SlicectlError('E_JOB_FAILED', `systemd could not start the service: ${why} (${status})`, {
-    ...(error.hint && { hint: error.hint }),
     data: { ...error.data, status },
     cause: error,
   });

@@ -12,8 +12,8 @@ export interface ServiceResult extends ServiceEnd {
 
 export interface ServiceWatch {
   readonly ended: Promise<ServiceResult>;
-  /** ExecMainStatus as last seen. */
-  lastResult(): number | undefined;
+  /** ExecMainStatus as it is now, for a service that failed to start; undefined when its unit is gone. */
+  status(): Promise<number | undefined>;
   stop(): void;
 }
 
@@ -35,7 +35,6 @@ export async function watchService(link: SystemdLink, unit: string): Promise<Ser
   });
   // The watch can fail before anybody awaits it.
   ended.catch(() => undefined);
-  let last: number | undefined;
   let wasSeen = false;
   let isOver = false;
 
@@ -48,12 +47,13 @@ export async function watchService(link: SystemdLink, unit: string): Promise<Ser
     if (state === 'gone' && !wasSeen) return;
     if (state === 'gone') return end(() => fail(goneError(unit)));
     const values = await manager.getAll(path, typeInterface(unit));
-    last = Number(values.ExecMainStatus);
     if (values.ExecMainPID !== 0) wasSeen = true;
     if (!wasSeen || (state !== 'inactive' && state !== 'failed')) return;
-    const code = Number(values.ExecMainCode);
-    const exit = code === CLD_EXITED ? { code: last, signal: null } : { code: null, signal: signalName(last) };
-    end(() => settle({ ...exit, result: String(values.Result) }));
+    const status = Number(values.ExecMainStatus);
+    const hasExited = values.ExecMainCode === CLD_EXITED;
+    const exit = hasExited ? { code: status, signal: null } : { code: null, signal: signalName(status) };
+    const ranUsec = toBigInt(values.ExecMainExitTimestampMonotonic) - toBigInt(values.ExecMainStartTimestampMonotonic);
+    end(() => settle({ ...exit, ranUsec, result: String(values.Result) }));
   };
 
   let queue = Promise.resolve();
@@ -86,7 +86,16 @@ export async function watchService(link: SystemdLink, unit: string): Promise<Ser
     how();
   };
   await listen();
-  return { ended, lastResult: () => last, stop: () => end(() => undefined) };
+  const status = async (): Promise<number | undefined> => {
+    const { manager } = await link.session();
+    const value = await manager.get(path, typeInterface(unit), 'ExecMainStatus').catch(() => undefined);
+    return typeof value === 'number' ? value : undefined;
+  };
+  return { ended, status, stop: () => end(() => undefined) };
+}
+
+function toBigInt(value: unknown): bigint {
+  return typeof value === 'bigint' ? value : 0n;
 }
 
 function isUnknownObject(error: unknown): boolean {

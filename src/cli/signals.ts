@@ -1,10 +1,9 @@
 import process from 'node:process';
 import { HOST } from '../host/paths.ts';
-import { inForeground } from '../host/process.ts';
+import { inForeground, isStopped, processGroup } from '../host/process.ts';
+import { Witness } from './witness.ts';
 
-/** Sent by a terminal to the whole foreground group, so to the job as well. */
-const FROM_TERMINAL: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT'];
-const FORWARDED: readonly NodeJS.Signals[] = [...FROM_TERMINAL, 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'];
+const FORWARDED: readonly NodeJS.Signals[] = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'];
 
 /** Passes signals on to the job, as if it had been started directly. */
 export interface SignalRelay {
@@ -18,27 +17,19 @@ export interface SignalRelay {
 }
 
 /**
- * SIGTSTP and SIGCONT are left alone: slicectl and the job share a process group, so that the shell stops and continues
- * both. SIGINT and SIGQUIT that come while the terminal shows this process group were sent to the job by the terminal
- * itself, and passing them on would double them.
+ * What comes to slicectl alone is passed on; what comes to the whole process group has reached the job already. The
+ * terminal's stop and continue signals reach both, so that the shell stops and continues both. `ignored` signals do not
+ * end slicectl either.
  */
-export function relaySignals(): SignalRelay {
+export function relaySignals(ignored: readonly NodeJS.Signals[] = []): SignalRelay {
   const controller = new AbortController();
-  let pid: number | undefined;
-  let isOnTerminal = true;
+  let job: SharedJob | RemoteJob | undefined;
   let earlySignal: NodeJS.Signals | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (pid === undefined) {
-      earlySignal ??= signal;
-      controller.abort(signal);
-      return;
-    }
-    if (isOnTerminal && FROM_TERMINAL.includes(signal) && inForeground(HOST)) return;
-    try {
-      process.kill(pid, signal);
-    } catch {
-      // The job has just ended; its result is on the way.
-    }
+    if (job) return job.pass(signal);
+    if (ignored.includes(signal)) return;
+    earlySignal ??= signal;
+    controller.abort(signal);
   };
   for (const signal of FORWARDED) process.on(signal, onSignal);
   return {
@@ -46,12 +37,73 @@ export function relaySignals(): SignalRelay {
     get earlySignal() {
       return earlySignal;
     },
-    to: (target, sharesTerminal = true) => {
-      pid = target;
-      isOnTerminal = sharesTerminal;
+    to: (pid, sharesTerminal = true) => {
+      job = sharesTerminal ? new SharedJob(pid) : new RemoteJob(pid);
     },
     stop: () => {
       for (const signal of FORWARDED) process.off(signal, onSignal);
+      job?.stop();
     },
   };
+}
+
+/** A job that somebody else started. */
+class RemoteJob {
+  readonly #pid: number;
+
+  constructor(pid: number) {
+    this.#pid = pid;
+  }
+
+  pass(signal: NodeJS.Signals): void {
+    send(this.#pid, signal);
+  }
+
+  stop(): void {}
+}
+
+/** A child of slicectl, in its process group until it chooses another. */
+class SharedJob {
+  readonly #pid: number;
+  readonly #witness = new Witness();
+  readonly #onChild = (): void => this.#stopWithJob();
+  readonly #onContinue = (): void => {
+    if (isStopped(HOST, this.#pid)) send(this.#pid, 'SIGCONT');
+  };
+
+  constructor(pid: number) {
+    this.#pid = pid;
+    process.on('SIGCHLD', this.#onChild);
+    process.on('SIGCONT', this.#onContinue);
+  }
+
+  pass(signal: NodeJS.Signals): void {
+    if (processGroup(HOST, this.#pid) !== processGroup(HOST, 'self')) return send(this.#pid, signal);
+    if (signal === 'SIGQUIT') {
+      if (!inForeground(HOST)) send(this.#pid, signal);
+      return;
+    }
+    void this.#witness.sawIt().then((wentToAll) => {
+      if (!wentToAll) send(this.#pid, signal);
+    });
+  }
+
+  /** A job that stops itself (`suspend` of a shell, `~^Z` of ssh) gives the terminal back to the shell that waits for slicectl. */
+  #stopWithJob(): void {
+    if (isStopped(HOST, this.#pid) && inForeground(HOST)) process.kill(process.pid, 'SIGTSTP');
+  }
+
+  stop(): void {
+    process.off('SIGCHLD', this.#onChild);
+    process.off('SIGCONT', this.#onContinue);
+    this.#witness.stop();
+  }
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // The job has just ended; its result is on the way.
+  }
 }

@@ -33,6 +33,16 @@ export function inForeground(paths: HostPaths): boolean {
   return fields[5] !== undefined && fields[5] !== '-1' && fields[2] === fields[5];
 }
 
+/** The process group, or undefined where the process is gone. */
+export function processGroup(paths: HostPaths, pid: number | 'self'): string | undefined {
+  return statFields(paths, pid)?.[2];
+}
+
+/** Whether a signal has stopped the process, until SIGCONT. */
+export function isStopped(paths: HostPaths, pid: number): boolean {
+  return statFields(paths, pid)?.[0] === 'T';
+}
+
 /** Whether the process cannot take a signal now: uninterruptible in the kernel, or ended already. */
 export function isStuck(paths: HostPaths, pid: number): boolean {
   return ['D', 'Z', 'X', undefined].includes(statFields(paths, pid)?.[0]);

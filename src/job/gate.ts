@@ -12,6 +12,11 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** An exit with how long the process ran, where somebody else measured it. */
+export interface MeasuredExit extends Exit {
+  readonly ranUsec?: bigint;
+}
+
 export interface GateOptions {
   readonly argv: readonly string[];
   readonly env: NodeJS.ProcessEnv;
@@ -30,7 +35,7 @@ export interface Gate {
   readonly stdin: Writable | null;
   readonly stdout: Readable | null;
   readonly stderr: Readable | null;
-  readonly exited: Promise<Exit>;
+  readonly exited: Promise<MeasuredExit>;
   readonly hasExited: boolean;
   /** Lets the command start, with further variables in its environment. Their values hold no newline. */
   release(env: Readonly<Record<string, string>>): void;

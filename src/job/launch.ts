@@ -93,7 +93,7 @@ export async function launch(
   let group: Group | undefined;
   try {
     group = await placeGated(pad.backend, plan, gate);
-    const proof = prove(group.files, asked, plan.limits, plan.devices);
+    const proof = prove(group.files, { ...plan, asked, paths: pad.paths });
     if (!request.bestEffort) mustHold(proof);
     if (options.nice !== undefined) beNice(gate.pid, options.nice);
     throwIfAborted(options.signal);
@@ -104,6 +104,7 @@ export async function launch(
       command: [command, ...args],
       leftover: options.leftover ?? 'leave',
       machine: pad.machine,
+      paths: pad.paths,
       signal: options.signal,
     };
     return new Job({ ...parts, ...rest }, releaseEnv(pad, proof, options));

@@ -13,6 +13,8 @@ import type {
 } from '../core/properties/row.ts';
 import { PROPERTIES } from '../core/properties/table.ts';
 import type { ControlFiles } from '../host/control-files.ts';
+import { obeysIoWeight } from '../host/io-weight.ts';
+import type { HostPaths } from '../host/paths.ts';
 import { explainMissing } from './explain.ts';
 
 /** A limit that the kernel does not hold as it was asked. */
@@ -36,6 +38,14 @@ export interface Proof {
   readonly findings: readonly Finding[];
 }
 
+/** What is to be proved: the request, and what was sent for it. */
+export interface ProofRequest {
+  readonly asked: AskedLimits;
+  readonly limits: Limits;
+  readonly devices: ReadonlyMap<string, string>;
+  readonly paths: HostPaths;
+}
+
 /** Rows whose inherited bound is worth telling though nobody asked for it. */
 const INHERITED: readonly LimitName[] = [
   'CPUQuota',
@@ -50,12 +60,7 @@ const INHERITED: readonly LimitName[] = [
  * Reads every limit back from the kernel, the job's group and those above it, and compares by the same rows that made
  * the request.
  */
-export function prove(
-  files: ControlFiles,
-  asked: AskedLimits,
-  limits: Limits,
-  devices: ReadonlyMap<string, string>,
-): Proof {
+export function prove(files: ControlFiles, { asked, limits, devices, paths }: ProofRequest): Proof {
   const context: FileContext = { limits, devices };
   const inForce: InForce[] = [];
   const findings: Finding[] = [];
@@ -69,7 +74,7 @@ export function prove(
       if (bound) inForce.push({ limit: row.name, ...bound, asked: undefined });
       continue;
     }
-    const finding = check(row, form, value, files, context);
+    const finding = check(row, form, value, files, context) ?? unobeyed(row, value, files, paths);
     if (finding) findings.push(finding);
     const bound = tightest(row, form, files) ?? { value, cgroup: files.path };
     if (!finding || finding.bound)
@@ -91,6 +96,11 @@ interface Bound {
   readonly cgroup: string;
 }
 
+/** A finding, with the value that counts instead where there is one. */
+interface Refusal extends Finding {
+  readonly bound?: Bound;
+}
+
 /** A limit of the job itself is shown as it was set, not as its file rounds it. */
 function own(value: LimitValue, bound: Bound, files: ControlFiles): Bound {
   return bound.cgroup === files.path ? { value, cgroup: files.path } : bound;
@@ -102,7 +112,7 @@ function check(
   value: LimitValue,
   files: ControlFiles,
   context: FileContext,
-): (Finding & { bound?: Bound }) | undefined {
+): Refusal | undefined {
   const text = printLimit(row.name, value);
   for (const write of form.write(value, context)) {
     const content = files.read(write.controller, write.file);
@@ -124,6 +134,18 @@ function check(
   return narrower(row, form, value, files, context, text);
 }
 
+/** The finding for a weight that the kernel holds and no device obeys. */
+function unobeyed(row: Row, value: LimitValue, files: ControlFiles, paths: HostPaths): Refusal | undefined {
+  if (row.name !== 'IOWeight' && row.name !== 'IODeviceWeight') return undefined;
+  const top = files.ancestors('io').at(-1);
+  if (files.version === 1 || obeysIoWeight(paths, top?.read('io', 'io.cost.qos'))) return undefined;
+  return {
+    limit: row.name,
+    text: `${printLimit(row.name, value)} is not in force: no block device here obeys weights`,
+    hint: 'choose the bfq scheduler (/sys/block/NAME/queue/scheduler), enable io.cost.qos, or give --best-effort',
+  };
+}
+
 /** The finding for a group above that makes the limit meaningless. */
 function narrower(
   row: Row,
@@ -132,7 +154,7 @@ function narrower(
   files: ControlFiles,
   context: FileContext,
   text: string,
-): (Finding & { bound?: Bound }) | undefined {
+): Refusal | undefined {
   if (row.ancestors === 'effective') {
     const found = form.read((c, f) => files.read(c, f));
     const lost = isIndexSet(value) && isIndexSet(found) ? without(value, found) : [];

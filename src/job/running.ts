@@ -2,6 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Backend, Group, Plan } from '../backend/backend.ts';
 import { type LimitsInput, limits } from '../core/limits.ts';
 import type { Machine } from '../core/quantity.ts';
+import type { HostPaths } from '../host/paths.ts';
 import { verdict } from './cause.ts';
 import { type Counters, readCounters } from './counters.ts';
 import { type Figures, readFigures } from './figures.ts';
@@ -26,6 +27,7 @@ export interface RunningParts {
   readonly notes: readonly string[];
   readonly leftover: Leftover;
   readonly machine: Machine;
+  readonly paths: HostPaths;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -78,7 +80,7 @@ export class Job {
     const asked = limits(input, this.#parts.machine);
     const { group, plan } = this.#parts;
     const { limits: settled, devices, notes } = await group.set(asked);
-    mustHold(prove(group.files, asked, { ...plan.limits, ...settled }, devices));
+    mustHold(prove(group.files, { asked, limits: { ...plan.limits, ...settled }, devices, paths: this.#parts.paths }));
     return notes.map(({ text }) => text);
   }
 
@@ -103,8 +105,8 @@ export class Job {
   async #finish(): Promise<Receipt> {
     const { gate, group, plan, backend, before } = this.#parts;
     const forks = countForks(group.files, group.leaf);
-    const exit = await gate.exited;
-    const wallUsec = BigInt(Math.round((performance.now() - this.#startedAt) * 1000));
+    const { ranUsec, ...exit } = await gate.exited;
+    const wallUsec = ranUsec ?? BigInt(Math.round((performance.now() - this.#startedAt) * 1000));
     const refused = forks.stop();
     if (this.#parts.leftover === 'kill' && group.processes().length > 0) await group.kill('SIGKILL');
     if (this.#parts.leftover === 'wait') await group.whenEmpty(this.#parts.signal);

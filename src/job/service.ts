@@ -52,10 +52,11 @@ export async function launchService(
   const plan = await services.plan(request);
   try {
     const files = await services.makeSlice(plan);
-    const proof = prove(files, asked, plan.limits, plan.devices);
+    const proof = prove(files, { ...plan, asked, paths: pad.paths });
     if (!request.bestEffort) mustHold(proof);
     const before = readCounters(files, files);
     const { group, mainPid, ended } = await services.start(plan);
+    if (!ended) throw new Error('an awaited service has an end');
     const gate: Gate = {
       pid: mainPid,
       stdin: null,
@@ -73,6 +74,7 @@ export async function launchService(
         command: [command, ...args],
         leftover: options.leftover ?? 'leave',
         machine: pad.machine,
+        paths: pad.paths,
         signal: options.signal,
       },
       {},
@@ -97,7 +99,7 @@ export async function startDetached(
   const { asked, request } = serviceRequest(pad, command, args, options, false);
   const plan = await services.plan(request);
   const { group } = await services.start(plan);
-  const proof = prove(group.files, asked, plan.limits, plan.devices);
+  const proof = prove(group.files, { ...plan, asked, paths: pad.paths });
   try {
     if (!request.bestEffort) mustHold(proof);
   } catch (error) {

@@ -11,12 +11,15 @@ export function planText(plan: Plan, command: readonly string[], label: string):
     const value = plan.limits[row.name];
     return value === undefined ? [] : [printLimit(row.name, value)];
   });
+  const isGated = plan.steps.some((step) => step.do === 'move' || (step.do === 'call' && step.takesJob));
   const lines = [
     `would run ${JSON.stringify(command)} by ${label}${plan.unit === undefined ? '' : ` as ${plan.unit}`}`,
     `limits: ${limits.length === 0 ? 'none' : limits.join(', ')}`,
     ...plan.notes.map(({ text }) => `note: ${text}`),
     ...plan.steps.flatMap(stepText),
-    'then every limit would be read back from the kernel, and the command released',
+    isGated
+      ? 'then every limit would be read back from the kernel, and the command released'
+      : 'and every limit would be read back from the kernel',
   ];
   return lines.map((line) => `${line}\n`).join('');
 }
@@ -28,7 +31,7 @@ function stepText(step: Step): string[] {
   return [
     `call  ${step.interface}.${step.member} ssa(sv)a(sa(sv)) "${step.unit}" "${step.mode}"`,
     ...step.properties.map((property) => `        ${propertyText(property)}`),
-    '        PIDs au [the command behind its gate]',
+    ...(step.takesJob ? ['        PIDs au [the command behind its gate]'] : []),
     ...step.auxiliary.flatMap(({ unit, properties }) => [
       `      with "${unit}"`,
       ...properties.map((property) => `        ${propertyText(property)}`),

@@ -51,14 +51,16 @@ export function receiptText(receipt: Receipt): string {
 
 type Part = readonly [label: string, value: bigint | null, print: (value: bigint) => string];
 
+/** What is printed for a figure that the kernel or the group does not offer; the JSON form says why. */
+const NOT_OFFERED = 'not offered here';
+
 function joined(parts: readonly Part[]): string {
-  return parts
-    .map(([label, value, print]) => `${label}${value === null ? 'not offered by this kernel or group' : print(value)}`)
-    .join(', ');
+  if (parts.every(([, value]) => value === null)) return NOT_OFFERED;
+  return parts.map(([label, value, print]) => `${label}${value === null ? NOT_OFFERED : print(value)}`).join(', ');
 }
 
 function cpuText({ figures: { cpu, throttling }, wallUsec }: Receipt): string {
-  if (cpu.usageUsec === null) return 'not offered by this kernel or group';
+  if (cpu.usageUsec === null) return NOT_OFFERED;
   const share = wallUsec === 0n ? '' : ` (${Math.round((Number(cpu.usageUsec) * 100) / Number(wallUsec))}% of a CPU)`;
   const split =
     cpu.userUsec === null || cpu.systemUsec === null
@@ -72,7 +74,7 @@ function cpuText({ figures: { cpu, throttling }, wallUsec }: Receipt): string {
 }
 
 function ioText(io: Receipt['figures']['io']): string {
-  if (io.readBytes === null || io.writeBytes === null) return 'not offered by this kernel or group';
+  if (io.readBytes === null || io.writeBytes === null) return NOT_OFFERED;
   return `read ${approximateSize(io.readBytes)} in ${io.readOperations}, written ${approximateSize(io.writeBytes)} in ${io.writeOperations}`;
 }
 
