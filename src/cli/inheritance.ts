@@ -7,7 +7,9 @@ import type { Descriptor } from '../job/gate.ts';
 
 /** What Node takes from its children that a command run directly would have from its caller. */
 export interface Inheritance {
-  /** By number, `ignore` where the caller has none. */
+  /** The caller's descriptors from 3 on. */
+  readonly descriptors: readonly number[];
+  /** What the job is to have of them, by number. */
   readonly stdio: readonly [Descriptor, Descriptor, Descriptor, ...Descriptor[]];
   /** The soft limit of open files that the caller has; Node raised that of this process to the hard one. */
   readonly openFiles: number | undefined;
@@ -15,21 +17,24 @@ export interface Inheritance {
   readonly ignoredSignals: readonly NodeJS.Signals[];
 }
 
-/** To be read before anything else opens a descriptor. */
-export function readInheritance(): Inheritance {
+/** To be read before anything else opens a descriptor. `own` is one that the caller opened for slicectl. */
+export function readInheritance(own?: number): Inheritance {
   const descriptors = callersDescriptors();
-  const most = Math.max(2, ...descriptors);
-  const more = Array.from({ length: most - 2 }, (_, index): Descriptor =>
-    descriptors.includes(index + 3) ? index + 3 : 'ignore',
+  const passedOn = descriptors.filter((fd) => fd !== own);
+  const most = Math.max(2, ...passedOn);
+  const more = Array.from(
+    { length: most - 2 },
+    (_, index): Descriptor => (passedOn.includes(index + 3) ? index + 3 : 'ignore'),
   );
   return {
+    descriptors,
     stdio: ['inherit', 'inherit', 'inherit', ...more],
     openFiles: callersOpenFiles(),
     ignoredSignals: ignoresHangup() ? ['SIGHUP'] : [],
   };
 }
 
-interface Descriptors {
+interface OpenDescriptor {
   readonly fd: number;
   readonly link: string;
   readonly isReadOnly: boolean;
@@ -41,10 +46,15 @@ interface Descriptors {
  * names it.
  */
 export function callersDescriptors(): readonly number[] {
-  const all = readdirSync('/proc/self/fd').flatMap((name) => describe(Number(name)));
+  const numbers = readdirSync('/proc/self/fd').map(Number);
+  const all = numbers.sort((a, b) => a - b).flatMap(describe);
   const nodesFirst = all.find(({ link }) => link === 'anon_inode:[eventpoll]')?.fd ?? Number.POSITIVE_INFINITY;
-  const jobserver = /--jobserver-(?:auth|fds)=(\d+),(\d+)/.exec(process.env.MAKEFLAGS ?? '')?.slice(1).map(Number) ?? [];
-  const isNodes = ({ fd, link, isReadOnly }: Descriptors): boolean => {
+  const jobserver =
+    /--jobserver-(?:auth|fds)=(\d+),(\d+)/
+      .exec(process.env.MAKEFLAGS ?? '')
+      ?.slice(1)
+      .map(Number) ?? [];
+  const isNodes = ({ fd, link, isReadOnly }: OpenDescriptor): boolean => {
     if (fd < nodesFirst || jobserver.includes(fd)) return false;
     if (link.startsWith('anon_inode:')) return true;
     if (link === '/dev/null') return isReadOnly;
@@ -54,7 +64,7 @@ export function callersDescriptors(): readonly number[] {
 }
 
 /** Nothing for the descriptor of the listing itself, which is closed by now. */
-function describe(fd: number): Descriptors[] {
+function describe(fd: number): OpenDescriptor[] {
   try {
     const link = readlinkSync(`/proc/self/fd/${fd}`);
     const flags = /^flags:\s*(\d+)/m.exec(readIfThere(`/proc/self/fdinfo/${fd}`) ?? '')?.[1] ?? '0';

@@ -1,5 +1,17 @@
 #!/usr/bin/env node
+import { closeSync } from 'node:fs';
 import process from 'node:process';
 import { runProgram } from './program.ts';
 
-process.exitCode = await runProgram(process.argv.slice(2));
+const ending = await runProgram(process.argv.slice(2));
+leaveTerminal();
+if (typeof ending === 'string') process.kill(process.pid, ending);
+else process.exit(ending);
+
+/**
+ * At its exit Node puts the terminal and the flags of the three standard descriptors back as they were at its start, which
+ * would undo a job's stty(1). It leaves closed ones alone.
+ */
+function leaveTerminal(): void {
+  for (const descriptor of [0, 1, 2]) closeSync(descriptor);
+}

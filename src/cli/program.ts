@@ -3,7 +3,8 @@ import { Command, CommanderError, Option } from 'commander';
 import { SlicectlError } from '../core/errors.ts';
 import { PROPERTIES } from '../core/properties/table.ts';
 import { VERSION } from '../core/version.ts';
-import { errorLine } from './render/error.ts';
+import type { Ending } from './commands/run.ts';
+import { print, tell } from './output.ts';
 
 /** Exit statuses that are not a job's own. */
 const USAGE = 2;
@@ -12,39 +13,43 @@ const START_STATUS: Readonly<Record<string, number>> = { E_COMMAND_NOT_EXECUTABL
 const HOST_CANNOT = 4;
 const FAILED = 1;
 
-/** Parses the command line, does what it says, and resolves with the exit status. */
-export async function runProgram(argv: readonly string[]): Promise<number> {
-  let status = 0;
-  const done = (result: number): void => {
-    status = result;
-  };
-  const program = buildProgram(done);
+/** Parses the command line, does what it says, and resolves with how the program is to end. */
+export async function runProgram(argv: readonly string[]): Promise<Ending> {
+  let ending: Ending = 0;
+  const program = buildProgram((result) => {
+    ending = result;
+  });
   const isRun = argv.find((word) => !word.startsWith('-')) === 'run';
   try {
     await program.parseAsync(argv, { from: 'user' });
-    return status;
+    return ending;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : isRun ? CANNOT_START : USAGE;
-    if (!(error instanceof SlicectlError)) throw error;
-    process.stderr.write(errorLine(error));
-    if (isRun) return START_STATUS[error.code] ?? CANNOT_START;
-    if (error.code === 'E_INPUT' || error.code === 'E_PROFILE') return USAGE;
-    return ['E_NO_BUS', 'E_NO_CGROUP', 'E_OWNED'].includes(error.code) ? HOST_CANNOT : FAILED;
+    const { debugText, errorLine, faultLine } = await import('./render/error.ts');
+    tell(error instanceof SlicectlError ? errorLine(error) : faultLine(error));
+    if (process.env.SLICECTL_DEBUG === '1') tell(debugText(error));
+    return statusOf(error, isRun);
   }
 }
 
+function statusOf(error: unknown, isRun: boolean): number {
+  const code = error instanceof SlicectlError ? error.code : '';
+  if (isRun) return START_STATUS[code] ?? CANNOT_START;
+  if (code === 'E_INPUT' || code === 'E_PROFILE') return USAGE;
+  return ['E_NO_BUS', 'E_NO_CGROUP', 'E_OWNED'].includes(code) ? HOST_CANNOT : FAILED;
+}
+
 /** The command tree; actions load their own code when they are called. */
-export function buildProgram(done: (status: number) => void): Command {
+export function buildProgram(done: (ending: Ending) => void): Command {
   const program = new Command('slicectl')
     .description('Put resource limits on work through systemd or plain cgroups, and prove that the kernel holds them')
     .version(VERSION)
     .enablePositionalOptions()
     .exitOverride()
     .showSuggestionAfterError()
-    .configureOutput({
-      outputError: (text, write) => write(`slicectl: ${text.replace(/^error: /, '').replace(/\n(?=\()/, ' ')}`),
-    });
-  program.addCommand(runCommand(done));
+    .configureOutput({ writeOut: print, writeErr: tell, outputError: (text) => tell(usageLine(text)) });
+  const run = runCommand(done).copyInheritedSettings(program);
+  program.addCommand(run.passThroughOptions());
   program
     .command('sweep')
     .description('remove the empty groups that a killed slicectl left behind')
@@ -58,12 +63,20 @@ export function buildProgram(done: (status: number) => void): Command {
   return program;
 }
 
-function runCommand(done: (status: number) => void): Command {
+/** commander's complaint as one line that names the way out. */
+function usageLine(text: string): string {
+  const complaint = text
+    .replace(/^error: /, '')
+    .trim()
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\.$/, '');
+  return `slicectl: ${complaint}; --help lists what there is\n`;
+}
+
+function runCommand(done: (ending: Ending) => void): Command {
   const run = new Command('run')
     .description('run a command under limits, and say what it used and why it ended')
     .argument('<command...>', 'the command and its arguments')
-    .passThroughOptions()
-    .exitOverride()
     .usage('[options] [--] <command...>');
   for (const { name, placeholder, help } of PROPERTIES.flatMap((row) => row.flags)) {
     run.addOption(new Option(`${name} ${placeholder}`, help).helpGroup('Limits:'));

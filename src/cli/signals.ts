@@ -26,10 +26,12 @@ export function relaySignals(ignored: readonly NodeJS.Signals[] = []): SignalRel
   let job: SharedJob | RemoteJob | undefined;
   let earlySignal: NodeJS.Signals | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (job) return job.pass(signal);
-    if (ignored.includes(signal)) return;
-    earlySignal ??= signal;
-    controller.abort(signal);
+    if (job) {
+      job.pass(signal);
+    } else if (!ignored.includes(signal)) {
+      earlySignal ??= signal;
+      controller.abort(signal);
+    }
   };
   for (const signal of FORWARDED) process.on(signal, onSignal);
   return {
@@ -78,17 +80,17 @@ class SharedJob {
   }
 
   pass(signal: NodeJS.Signals): void {
-    if (processGroup(HOST, this.#pid) !== processGroup(HOST, 'self')) return send(this.#pid, signal);
-    if (signal === 'SIGQUIT') {
-      if (!inForeground(HOST)) send(this.#pid, signal);
-      return;
-    }
-    void this.#witness.sawIt().then((wentToAll) => {
-      if (!wentToAll) send(this.#pid, signal);
+    void this.#wentToJob(signal).then((wentToJob) => {
+      if (!wentToJob) send(this.#pid, signal);
     });
   }
 
-  /** A job that stops itself (`suspend` of a shell, `~^Z` of ssh) gives the terminal back to the shell that waits for slicectl. */
+  async #wentToJob(signal: NodeJS.Signals): Promise<boolean> {
+    if (processGroup(HOST, this.#pid) !== processGroup(HOST, 'self')) return false;
+    return signal === 'SIGQUIT' ? inForeground(HOST) : this.#witness.sawIt();
+  }
+
+  /** A job that stops itself (`suspend` of a shell, `~^Z` of ssh) means the shell that waits for slicectl to go on. */
   #stopWithJob(): void {
     if (isStopped(HOST, this.#pid) && inForeground(HOST)) process.kill(process.pid, 'SIGTSTP');
   }

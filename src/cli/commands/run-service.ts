@@ -4,9 +4,11 @@ import { SlicectlError } from '../../core/errors.ts';
 import type { LaunchOptions } from '../../job/launch.ts';
 import type { Launcher } from '../../job/launcher.ts';
 import type { ServiceOptions } from '../../job/service.ts';
+import { print } from '../output.ts';
 import type { ReceiptTarget } from '../receipt-target.ts';
+import type { RunOptions } from '../run-options.ts';
 import type { SignalRelay } from '../signals.ts';
-import { deliver, type RunOptions } from './run.ts';
+import { deliver } from './run.ts';
 
 export interface ServiceRun {
   readonly launcher: Launcher;
@@ -28,15 +30,13 @@ export async function runService(run: ServiceRun): Promise<number> {
     const { planJson, planText } = await import('../render/plan.ts');
     const plan = await launcher.planService(command, args, options, isAwaited);
     const words = [command, ...args];
-    process.stdout.write(given.json ? planJson(plan, words) : planText(plan, words, launcher.backend.label));
+    print(given.json ? planJson(plan, words) : planText(plan, words, launcher.backend.label));
     return 0;
   }
   if (!isAwaited) {
     const service = await launcher.startDetached(command, args, options);
     for (const note of service.notes) say(`note: ${note}`);
-    process.stdout.write(
-      given.json ? `${JSON.stringify({ unit: service.unit, cgroup: service.cgroup })}\n` : `${service.unit}\n`,
-    );
+    print(given.json ? `${JSON.stringify({ unit: service.unit, cgroup: service.cgroup })}\n` : `${service.unit}\n`);
     return 0;
   }
   const job = await launcher.launchService(command, args, { ...options, signal: relay.early });
@@ -48,7 +48,7 @@ export async function runService(run: ServiceRun): Promise<number> {
 }
 
 function serviceOptions({ options, given }: ServiceRun, isAwaited: boolean): ServiceOptions {
-  const { env: _env, stdio: _stdio, openFiles: _openFiles, ...rest } = options;
+  const { env: _env, stdio: _stdio, openFiles: _openFiles, ignoredSignals: _ignored, ...rest } = options;
   const where = given.output ?? (isAwaited ? 'terminal' : 'journal');
   const names = ((given.setenv as readonly string[] | undefined) ?? []).map((setting) => setting.split('=')[0] ?? '');
   const setenv = Object.fromEntries(names.map((name) => [name, options.env?.[name] ?? '']));

@@ -1,5 +1,5 @@
-import process from 'node:process';
 import { Launcher } from '../../job/launcher.ts';
+import { print } from '../output.ts';
 
 /** `slicectl sweep`: what went, one name a line. */
 export async function sweep(options: { user?: boolean; system?: boolean; json?: boolean }): Promise<number> {
@@ -8,8 +8,8 @@ export async function sweep(options: { user?: boolean; system?: boolean; json?: 
   );
   try {
     const swept = await launcher.sweep();
-    if (options.json) process.stdout.write(`${JSON.stringify({ backend: launcher.backend, swept })}\n`);
-    else process.stdout.write(swept.map((name) => `${name}\n`).join(''));
+    if (options.json) print(`${JSON.stringify({ backend: launcher.backend, swept })}\n`);
+    else print(swept.map((name) => `${name}\n`).join(''));
     return 0;
   } finally {
     launcher.close();
