@@ -1,13 +1,11 @@
 import { SlicectlError } from '../core/errors.ts';
-import { type AskedLimits, layered, printLimit } from '../core/limits.ts';
-import { readAmount } from '../core/properties/forms.ts';
+import { type AskedLimits, layered, printLimit, valuesOf } from '../core/limits.ts';
 import type { FileWrite } from '../core/properties/row.ts';
-import { rowOf } from '../core/properties/table.ts';
-import type { ControlFiles } from '../host/control-files.ts';
 import { writeControl } from '../host/control-writes.ts';
 import type { PlacedJob } from './cgroup-group.ts';
 import { type PlainLimits, settleLimits, writesOf } from './plain-settle.ts';
 import { attempt } from './refusal.ts';
+import { refuseShrinking } from './shrink.ts';
 
 type Held = Pick<PlainLimits, 'asked' | 'limits' | 'devices'>;
 
@@ -25,7 +23,7 @@ export function changeLimits(job: PlacedJob, held: Held, wanted: AskedLimits): P
     named.has(name) || textOf(before.get(name)) !== textOf(now) ? now : [],
   );
   const files = tree.files(place, roots);
-  refuseKill(job, files, wanted);
+  refuseShrinking(files, valuesOf(wanted));
   const extension = tree.extend(place, new Set(writes.map(({ controller }) => controller)));
   if ('why' in extension) {
     const names = wanted.map(({ name, value }) => printLimit(name, value)).join(', ');
@@ -48,27 +46,4 @@ function byName(asked: AskedLimits) {
 
 function textOf(writes: readonly FileWrite[] | undefined): string {
   return (writes ?? []).map(({ file, text }) => `${file} ${text}`).join('\n');
-}
-
-/**
- * A MemoryMax below what the job cannot give back would make the kernel kill at once (cgroup-v2.rst, memory.max). The
- * page cache does not count: it is reclaimed first.
- */
-function refuseKill({ tree }: PlacedJob, files: ControlFiles, wanted: AskedLimits): void {
-  const limit = wanted.find(({ name }) => name === 'MemoryMax');
-  if (!limit || typeof limit.value !== 'bigint' || !tree.form(rowOf('MemoryMax'))) return;
-  const used = readAmount(files.read('memory', files.version === 2 ? 'memory.current' : 'memory.usage_in_bytes'));
-  if (used === undefined || used === 'infinity') return;
-  const stat = files.read('memory', 'memory.stat') ?? '';
-  const count = (key: string) => BigInt(new RegExp(`^${key} (\\d+)$`, 'm').exec(stat)?.[1] ?? '0');
-  const prefix = files.version === 2 ? '' : 'total_';
-  const cache = count(`${prefix}inactive_file`) + count(`${prefix}active_file`);
-  const firm = used > cache ? used - cache : 0n;
-  if (limit.value >= firm) return;
-  const print = rowOf('MemoryMax').print;
-  throw new SlicectlError(
-    'E_INPUT',
-    `${printLimit('MemoryMax', limit.value)} is below the ${print(firm)} bytes that the job holds now: the kernel would kill it`,
-    { hint: `choose more than ${firm} bytes, or end the job`, data: { limit: 'MemoryMax', inUse: firm, usage: used } },
-  );
 }

@@ -58,7 +58,7 @@ async function openPlain({ wanted, paths, self }: BackendChoice): Promise<Backen
 /** Narrows a hybrid layout to the version that was asked for. */
 function layoutFor(wanted: BackendChoice['wanted'], layout: CgroupLayout): CgroupLayout {
   if (wanted === 'cgroup-v2') {
-    if (layout.v2) return { mode: 'unified', v2: layout.v2, v1: new Map() };
+    if (layout.v2) return { ...layout, mode: 'unified' };
     throw new SlicectlError('E_NO_CGROUP', 'cgroup v2 is not mounted here', {
       hint: 'mount it, or choose --backend cgroup-v1',
     });
@@ -69,9 +69,12 @@ function layoutFor(wanted: BackendChoice['wanted'], layout: CgroupLayout): Cgrou
   return layout;
 }
 
-/** Whether the unit that this process is in has Delegate=, so that systemd leaves the groups below it alone. */
+/**
+ * Whether the unit that this process is in has Delegate=, so that systemd leaves the groups below it alone. A user asks the
+ * user manager: to the system manager all of the user's units are one, `user@N.service`, which is delegated.
+ */
 async function callerIsDelegated(self: Self): Promise<boolean> {
-  const link = await linkTo({ manager: 'system', self });
+  const link = await linkTo({ manager: self.uid === 0 ? 'system' : 'user', self });
   try {
     const { manager } = await link.session();
     const path = await manager.getUnitByPID(0);

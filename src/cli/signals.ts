@@ -92,7 +92,8 @@ class SharedJob {
 
   /** A job that stops itself (`suspend` of a shell, `~^Z` of ssh) means the shell that waits for slicectl to go on. */
   #stopWithJob(): void {
-    if (isStopped(HOST, this.#pid) && inForeground(HOST)) process.kill(process.pid, 'SIGTSTP');
+    if (!isStopped(HOST, this.#pid)) return;
+    if (inForeground(HOST) || inForeground(HOST, this.#pid)) process.kill(process.pid, 'SIGTSTP');
   }
 
   stop(): void {

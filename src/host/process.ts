@@ -28,8 +28,8 @@ export function mayBeAlive(paths: HostPaths, owner: Owner, self: Owner): boolean
 }
 
 /** Whether the process is in the foreground of its terminal, so that the terminal's signals reach it directly. */
-export function inForeground(paths: HostPaths): boolean {
-  const fields = statFields(paths, 'self') ?? [];
+export function inForeground(paths: HostPaths, pid: number | 'self' = 'self'): boolean {
+  const fields = statFields(paths, pid) ?? [];
   return fields[5] !== undefined && fields[5] !== '-1' && fields[2] === fields[5];
 }
 

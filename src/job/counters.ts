@@ -14,7 +14,7 @@ export interface Counters {
 
 /**
  * v2: memory.events.local counts `oom` in the group whose limit was reached, memory.events counts `oom_kill` where the
- * victim was and above (cgroup-v2.rst, since 5.2). v1: failcnt counts at the limit that was reached, oom_control's
+ * victim was and above (cgroup-v2.rst, since 5.2). v1: the failcnt of the limit that was reached counts, oom_control's
  * oom_kill in the victim's group only.
  */
 export function readCounters(files: ControlFiles, leaf: ControlFiles): Counters {
@@ -22,7 +22,7 @@ export function readCounters(files: ControlFiles, leaf: ControlFiles): Counters 
   return {
     oomKills: isV2 ? (keyed(files, 'memory', 'memory.events', 'oom_kill') ?? 0n) : killsOnV1(files, leaf),
     memoryLimitHits: upward(files, 'memory', (group) =>
-      isV2 ? keyed(group, 'memory', 'memory.events.local', 'oom') : number(group, 'memory', 'memory.failcnt'),
+      isV2 ? keyed(group, 'memory', 'memory.events.local', 'oom') : failures(group),
     ),
     taskLimitHits: upward(files, 'pids', (group) => keyed(group, 'pids', tasksFile(group), 'max')),
   };
@@ -56,9 +56,24 @@ function keyed(files: ControlFiles, controller: Controller, file: string, key: s
   return text === undefined ? undefined : BigInt(text);
 }
 
-function number(files: ControlFiles, controller: Controller, file: string): bigint | undefined {
-  const value = readAmount(files.read(controller, file));
-  return value === 'infinity' ? undefined : value;
+/** One charge of the kernel (MEMCG_CHARGE_BATCH), by which a peak can stay below the limit that refused it. */
+const CHARGE = 64n * 4096n;
+
+/**
+ * The limit of memory and swap together is charged first, so with MemorySwapMax=0 it is the one that refuses. Its failcnt
+ * has not counted since Linux 6.16, so a peak at the limit counts as one refusal.
+ */
+function failures(files: ControlFiles): bigint | undefined {
+  const value = (file: string): bigint | undefined => {
+    const found = readAmount(files.read('memory', file));
+    return found === 'infinity' ? undefined : found;
+  };
+  const memory = value('memory.failcnt');
+  const limit = value('memory.memsw.limit_in_bytes');
+  const peak = value('memory.memsw.max_usage_in_bytes');
+  const together =
+    limit !== undefined && peak !== undefined && peak + CHARGE >= limit ? 1n : value('memory.memsw.failcnt');
+  return memory === undefined ? undefined : memory + (together ?? 0n);
 }
 
 /** The nearest group whose count rose, with by how much. */
