@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { badInput, errnoOf, quote, SlicectlError } from '../core/errors.ts';
 import type { Self } from '../host/self.ts';
 
@@ -40,7 +41,7 @@ function credentials(uid: string | undefined, gid: string | undefined): Credenti
   ];
   const env =
     user?.name === undefined ? {} : { HOME: user.home, USER: user.name, LOGNAME: user.name, SHELL: user.shell };
-  return { prefix: ['setpriv', ...ids, '--'], env };
+  return { prefix: [setpriv(), ...ids, '--'], env };
 }
 
 /** Refuses what cannot be: another user for a caller who is not root, and names that nobody has. */
@@ -55,6 +56,15 @@ export function checkCredentials(
     });
   }
   return credentials(uid === undefined ? undefined : String(uid), gid === undefined ? undefined : String(gid));
+}
+
+/** By its path: the job's PATH need not have it. */
+function setpriv(): string {
+  const found = ['/usr/bin/setpriv', '/bin/setpriv', '/run/current-system/sw/bin/setpriv'].find(existsSync);
+  if (found) return found;
+  throw new SlicectlError('E_INPUT', '--uid and --gid need setpriv, which is not installed', {
+    hint: 'install util-linux',
+  });
 }
 
 interface User {
