@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs';
 import { SlicectlError } from '../core/errors.ts';
 import { typeInterface, unitNameOf } from '../dbus/systemd1.ts';
-import { type CgroupLayout, readLayout, systemdIsBooted } from '../host/cgroups.ts';
+import { type CgroupLayout, readLayout, readMembership, systemdIsBooted } from '../host/cgroups.ts';
 import type { HostPaths } from '../host/paths.ts';
 import type { Self } from '../host/self.ts';
 import type { Backend, BackendKind } from './backend.ts';
+import { delegation } from './ownership.ts';
 import type { SystemdLink } from './systemd-link.ts';
 
 export interface BackendChoice {
@@ -27,9 +28,12 @@ export async function openBackend(choice: BackendChoice): Promise<Backend> {
     return await openSystemd(choice);
   } catch (error) {
     if (!(error instanceof SlicectlError) || error.code !== 'E_NO_BUS') throw error;
-    return openPlain(choice).catch(() => {
-      throw error;
-    });
+    const layout = readLayout(paths);
+    const membership = readMembership(paths, 'self');
+    const isAsked = (): Promise<boolean> => callerIsDelegated(choice.self);
+    const answer = membership && (await delegation(paths, layout, membership, choice.self.uid, isAsked));
+    if (!answer?.granted) throw error;
+    return openPlain(choice);
   }
 }
 

@@ -1,11 +1,12 @@
 import { SlicectlError } from '../core/errors.ts';
 import type { Controller, DbusProperty } from '../core/properties/row.ts';
-import { typeInterface, unitPath } from '../dbus/systemd1.ts';
+import { busErrorName } from '../dbus/errors.ts';
+import { typeInterface, UNIT_INTERFACE, unitPath } from '../dbus/systemd1.ts';
 import { type ControlFiles, controlFilesV1, controlFilesV2 } from '../host/control-files.ts';
 import type { CallStep, Plan, ServiceRequest, Services, StartedService } from './backend.ts';
 import { SystemdGroup } from './systemd-group.ts';
 import { groupProperties, jobUnits, parentSlice, sliceProperties, startStep, unitProperties } from './systemd-plan.ts';
-import { dropSlice, type SystemdContext, settleFor, startUnit } from './systemd-start.ts';
+import { dropSlice, type IsMade, NO_SUCH_UNIT, type SystemdContext, settleFor, startUnit } from './systemd-start.ts';
 import { watchService } from './systemd-watch.ts';
 
 /** First version with ExecStartEx and its flags (NEWS 243), and with Type=exec (240). */
@@ -34,14 +35,14 @@ export class SystemdServices implements Services {
           startStep(slice, sliceProperties(request.description, settled.limits)),
           startStep(unit, [...properties, ['AddRef', 'b', true]]),
         ]
-      : [startStep(unit, [...properties, ...groupProperties(settled.limits)])];
+      : [startStep(unit, [...properties, ...groupProperties(settled.limits), ['AddRef', 'b', true]])];
     return { kind: 'systemd', unit, description: request.description, ...settled, steps };
   }
 
   async makeSlice(plan: Plan): Promise<ControlFiles> {
     const step = calls(plan)[0];
     if (!step) throw new Error('a plan for a service begins with a call');
-    await startUnit(this.#context.link, step, () => false);
+    await startUnit(this.#context.link, step, isThere(step.unit));
     return this.#files(step.unit);
   }
 
@@ -50,18 +51,21 @@ export class SystemdServices implements Services {
     const [first, last = first] = calls(plan);
     if (!first || !last) throw new Error('a plan for a service ends with its call');
     const isAwaited = first !== last;
-    const watch = isAwaited ? await watchService(link, last.unit) : undefined;
+    const watch = await watchService(link, last.unit);
     try {
-      await startUnit(link, last, () => false);
+      await startUnit(link, last, isOurs(last));
     } catch (error) {
-      const status = await watch?.status();
-      watch?.stop();
-      throw explainedStart(error, status);
+      const status = await watch.status();
+      if (!hasRun(error, status)) {
+        watch.stop();
+        throw explainedStart(error, status);
+      }
     }
     const files = await this.#files(first.unit);
     const mainPid = Number(
-      await link.persist(({ manager }) => manager.get(unitPath(last.unit), typeInterface(last.unit), 'MainPID')),
+      await link.persist(({ manager }) => manager.get(unitPath(last.unit), typeInterface(last.unit), 'ExecMainPID')),
     );
+    if (!isAwaited) watch.stop();
     const group = new SystemdGroup({
       link,
       paths,
@@ -69,9 +73,10 @@ export class SystemdServices implements Services {
       files,
       leaf: files,
       settle: (asked) => settleFor(this.#context, asked, false),
-      ending: async () => (await watch?.ended)?.result ?? 'success',
+      ending: async () => (isAwaited ? (await watch.ended).result : 'success'),
+      forget: () => undefined,
     });
-    return { group, mainPid, ended: watch?.ended };
+    return { group, mainPid, ended: isAwaited ? watch.ended : undefined };
   }
 
   drop(plan: Plan): Promise<void> {
@@ -98,6 +103,31 @@ export class SystemdServices implements Services {
 
 function calls(plan: Plan): CallStep[] {
   return plan.steps.filter((step) => step.do === 'call');
+}
+
+/** For a name that nobody else can have. */
+function isThere(unit: string): IsMade {
+  return async ({ manager }) => {
+    try {
+      await manager.getUnit(unit);
+      return true;
+    } catch (error) {
+      if (busErrorName(error) === NO_SUCH_UNIT) return false;
+      throw error;
+    }
+  };
+}
+
+/** The name can be a user's choice and have been taken before; the slice is the job's own, or the description tells. */
+function isOurs({ unit, properties }: CallStep): IsMade {
+  const sent = new Map(properties.map(([name, , value]) => [name, value]));
+  return async (session) => {
+    if (!(await isThere(unit)(session))) return false;
+    const path = unitPath(unit);
+    const slice = await session.manager.get(path, typeInterface(unit), 'Slice');
+    const description = await session.manager.get(path, UNIT_INTERFACE, 'Description');
+    return slice === sent.get('Slice') && description === sent.get('Description');
+  };
 }
 
 function execProperties(request: ServiceRequest, version: number): DbusProperty[] {
@@ -136,10 +166,18 @@ const EXEC_FAILURES: Readonly<Record<number, string>> = {
   222: 'standard error cannot be opened',
 };
 
+/** A command that fails at once can be over before systemd has seen that it was executed, and then the job fails too. */
+function hasRun(error: unknown, status: number | undefined): boolean {
+  const isFailure = error instanceof SlicectlError && error.code === 'E_JOB_FAILED' && error.data.result === 'failed';
+  return isFailure && status !== undefined && status !== 0 && !(status in EXEC_FAILURES);
+}
+
 function explainedStart(error: unknown, status: number | undefined): unknown {
   const why = status === undefined ? undefined : EXEC_FAILURES[status];
   if (!(error instanceof SlicectlError) || error.code !== 'E_JOB_FAILED' || why === undefined) return error;
+  const hint = [209, 222].includes(status ?? 0) ? { hint: 'give --output journal, or add | cat' } : {};
   return new SlicectlError('E_JOB_FAILED', `systemd could not start the service: ${why} (${status})`, {
+    ...hint,
     data: { ...error.data, status },
     cause: error,
   });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SlicectlError } from '../core/errors.ts';
 import type { AskedLimits } from '../core/limits.ts';
 import { busErrorName } from '../dbus/errors.ts';
@@ -5,7 +6,7 @@ import { jobFailure } from '../dbus/jobs.ts';
 import { type Manager, UNIT_INTERFACE, unitPath } from '../dbus/systemd1.ts';
 import type { HostPaths } from '../host/paths.ts';
 import type { CallStep, SettledLimits } from './backend.ts';
-import type { Session, SystemdLink } from './systemd-link.ts';
+import { isUnreachable, type Session, type SystemdLink } from './systemd-link.ts';
 import { type SystemdFacts, systemdUnable } from './systemd-plan.ts';
 import { settle } from './systemd-settle.ts';
 
@@ -23,30 +24,48 @@ export function settleFor({ facts, paths }: SystemdContext, asked: AskedLimits, 
   return settle(asked, { paths, systemd: facts.version, bestEffort, unable: systemdUnable(facts) });
 }
 
+/** Whether the unit that was asked for is there, after an attempt whose answer was lost. */
+export type IsMade = (session: Session) => boolean | Promise<boolean>;
+
 /**
  * Makes a unit. A reply that was lost with the connection does not tell whether it was made, so `isMade` is asked before
- * each attempt and after each failure. A failed or dead unit of that name is cleared away once; one that runs is refused.
+ * each further attempt and after each failure of one. A failed or dead unit of that name is cleared away once; one that
+ * runs is refused. Gives the number of attempts: what AddRef took in an earlier one went with its connection.
  */
-export async function startUnit(link: SystemdLink, step: CallStep, isMade: () => boolean): Promise<void> {
+export async function startUnit(link: SystemdLink, step: CallStep, isMade: IsMade): Promise<number> {
+  let attempts = 0;
   let wasCleared = false;
   await link.persist(async (session) => {
-    if (isMade()) return;
+    attempts += 1;
+    if (attempts > 1 && (await isMade(session))) return;
     try {
-      await startOnce(session, step);
+      await startOnce(link, session, step);
     } catch (error) {
-      if (isMade()) return;
-      if (!(error instanceof SlicectlError) || error.code !== 'E_UNIT_EXISTS') throw error;
+      if (!(error instanceof SlicectlError)) throw error;
+      if (isUnreachable(error) && (await isMade(session))) return;
+      if (error.code !== 'E_UNIT_EXISTS') throw error;
+      if (attempts > 1 && (await isMadeSoon(session, isMade))) return;
       if (wasCleared || !(await clearLeftover(session.manager, step.unit))) throw nameInUse(step.unit, error);
       wasCleared = true;
-      await startOnce(session, step);
+      await startOnce(link, session, step);
     }
   });
+  return attempts;
 }
 
-async function startOnce({ manager, jobs }: Session, step: CallStep): Promise<void> {
+/** The name is taken, by a unit that an earlier attempt may have queued and systemd is about to start. */
+async function isMadeSoon(session: Session, isMade: IsMade): Promise<boolean> {
+  for (const pause of [0, 50, 100, 200, 400, 800]) {
+    await sleep(pause);
+    if (await isMade(session)) return true;
+  }
+  return false;
+}
+
+async function startOnce(link: SystemdLink, { manager, jobs }: Session, step: CallStep): Promise<void> {
   const auxiliary = step.auxiliary.map(({ unit, properties }) => [unit, properties] as const);
   const start = (): Promise<string> => manager.startTransientUnit(step.unit, 'fail', step.properties, auxiliary);
-  const failure = jobFailure(await jobs.run(start, { unit: step.unit }));
+  const failure = jobFailure(await jobs.run(start, { unit: step.unit, ...link.jobDeadline }));
   if (failure) throw failure;
 }
 
@@ -74,11 +93,13 @@ function nameInUse(unit: string, cause: SlicectlError): SlicectlError {
   });
 }
 
+/** After a start that failed for want of the bus, another long wait would help nobody. */
+const UNDO_PATIENCE_MS = 3_000;
+
 /** Takes back the job's slice after a failed start; a scope or service goes by its CollectMode. */
 export async function dropSlice(link: SystemdLink, slice: string): Promise<void> {
   try {
-    const { manager } = await link.session();
-    await manager.stopUnit(slice, 'replace');
+    await link.persist(({ manager }) => manager.stopUnit(slice, 'replace'), UNDO_PATIENCE_MS);
   } catch (error) {
     // The start's own error is the one to report; what stays here, a sweep finds by its name.
     if (!(error instanceof SlicectlError)) throw error;

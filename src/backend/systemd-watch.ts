@@ -4,6 +4,7 @@ import { busErrorName } from '../dbus/errors.ts';
 import { typeInterface, UNIT_INTERFACE, unitPath } from '../dbus/systemd1.ts';
 import type { Ending, ServiceEnd } from './backend.ts';
 import type { Session, SystemdLink } from './systemd-link.ts';
+import { dropReferences } from './systemd-reference.ts';
 import { NO_SUCH_UNIT } from './systemd-start.ts';
 
 export interface ServiceResult extends ServiceEnd {
@@ -83,6 +84,7 @@ export async function watchService(link: SystemdLink, unit: string): Promise<Ser
     if (isOver) return;
     isOver = true;
     stopWaiting();
+    dropReferences(link, unit).catch(() => undefined);
     how();
   };
   await listen();

@@ -1,17 +1,16 @@
 import { SlicectlError } from '../core/errors.ts';
 import { jobId, type Owner, ownerOf } from '../core/job-id.ts';
-import type { DbusProperty, Limits } from '../core/properties/row.ts';
-import { busErrorName } from '../dbus/errors.ts';
-import { typeInterface, unitPath } from '../dbus/systemd1.ts';
+import type { DbusProperty } from '../core/properties/row.ts';
 import { readLayout, readMembership } from '../host/cgroups.ts';
 import type { HostPaths } from '../host/paths.ts';
 import { mayBeAlive, readOwner } from '../host/process.ts';
-import type { Backend, CallStep, Ending, Group, GroupRequest, Plan, Services } from './backend.ts';
+import type { Backend, CallStep, Group, GroupRequest, Plan, Services } from './backend.ts';
 import { filesOfSlice, type JobFiles, SystemdGroup } from './systemd-group.ts';
 import type { SystemdLink } from './systemd-link.ts';
-import { endsBySystemd, type SystemdFacts, scopePlan } from './systemd-plan.ts';
+import { type SystemdFacts, scopePlan } from './systemd-plan.ts';
+import { referScope } from './systemd-reference.ts';
 import { SystemdServices } from './systemd-service.ts';
-import { dropSlice, NO_SUCH_UNIT, type SystemdContext, settleFor, startUnit } from './systemd-start.ts';
+import { dropSlice, type SystemdContext, settleFor, startUnit } from './systemd-start.ts';
 
 /** Jobs in transient scopes of a systemd manager, each in a slice of its own that carries the limits. */
 export class SystemdBackend implements Backend {
@@ -60,7 +59,7 @@ export class SystemdBackend implements Backend {
     const locate = (): JobFiles | undefined => filesOfSlice(paths, facts.layout, slice, pid);
     const properties: DbusProperty[] = [...step.properties, ['PIDs', 'au', [pid]]];
     try {
-      await startUnit(link, { ...step, properties }, () => locate() !== undefined);
+      const attempts = await startUnit(link, { ...step, properties }, () => locate() !== undefined);
       const files = locate();
       if (!files) throw lost(step.unit);
       return new SystemdGroup({
@@ -69,7 +68,7 @@ export class SystemdBackend implements Backend {
         units: { slice, unit: step.unit },
         ...files,
         settle: (asked) => settleFor(this.#context, asked, false),
-        ending: () => scopeEnding(link, step.unit, plan.limits),
+        ...referScope(link, step.unit, plan.limits, attempts === 1),
       });
     } catch (error) {
       await dropSlice(link, slice);
@@ -95,22 +94,6 @@ export class SystemdBackend implements Backend {
   close(): void {
     this.#context.link.close();
   }
-}
-
-/** systemd's word for how the scope ended, for which its unit was kept by AddRef. */
-async function scopeEnding(link: SystemdLink, unit: string, limits: Limits): Promise<Ending> {
-  if (!endsBySystemd(limits)) return 'success';
-  return link.persist(async ({ manager }) => {
-    const result = await manager.get(unitPath(unit), typeInterface(unit), 'Result');
-    await manager.unrefUnit(unit).catch(ignoreUnreferenced);
-    return String(result);
-  });
-}
-
-/** After a reconnection the reference has gone with the connection that had it. */
-function ignoreUnreferenced(error: unknown): void {
-  const name = busErrorName(error);
-  if (name !== 'org.freedesktop.systemd1.NotReferenced' && name !== NO_SUCH_UNIT) throw error;
 }
 
 function lost(unit: string): SlicectlError {

@@ -16,6 +16,8 @@ export { variant } from './values.ts';
 export interface ConnectOptions extends DialOptions {
   /** Gets what a signal handler or an `onClosed` listener throws; without it that is dropped. */
   readonly onHandlerError?: (error: unknown) => void;
+  /** For calls that name no deadline of their own. Default 25 s. */
+  readonly callTimeoutMs?: number;
 }
 
 /**
@@ -24,15 +26,20 @@ export interface ConnectOptions extends DialOptions {
  */
 export function connect(paths: readonly string[], options: ConnectOptions = {}): Promise<Bus> {
   const onHandlerError = options.onHandlerError ?? (() => undefined);
-  return dial(paths, options, (path, timeoutMs) => open(path, timeoutMs, onHandlerError));
+  return dial(paths, options, (path, timeoutMs) => open(path, timeoutMs, onHandlerError, options.callTimeoutMs));
 }
 
 // dbus-next is used for its wire format and authentication only. Its connection cuts addresses at ':' and '=' (a
 // folder's name may hold both) and its MessageBus ends the process with an unhandled rejection when Hello is refused,
 // which a daemon at its connection limit does.
-async function open(path: string, timeoutMs: number, onHandlerError: (error: unknown) => void): Promise<Bus> {
+async function open(
+  path: string,
+  timeoutMs: number,
+  onHandlerError: (error: unknown) => void,
+  callTimeoutMs: number | undefined,
+): Promise<Bus> {
   const socket = openSocket({ path });
-  const client = new Client(wireOver(socket), onHandlerError);
+  const client = new Client(wireOver(socket), onHandlerError, callTimeoutMs);
   const deadline = Date.now() + timeoutMs;
   let failure: unknown;
   socket.on('error', (error) => {

@@ -41,6 +41,7 @@ export class Client implements Bus {
   readonly #wire: Wire;
   readonly #subscriptions: Subscriptions;
   readonly #onHandlerError: (error: unknown) => void;
+  readonly #callTimeoutMs: number;
   readonly #underWay = new Map<number, Pending>();
   readonly #queue: Pending[] = [];
   readonly #closedListeners = new Set<(reason: SlicectlError) => void>();
@@ -49,9 +50,10 @@ export class Client implements Bus {
   #uniqueName = '';
   #lost: SlicectlError | undefined;
 
-  constructor(wire: Wire, onHandlerError: (error: unknown) => void) {
+  constructor(wire: Wire, onHandlerError: (error: unknown) => void, callTimeoutMs = DEFAULT_TIMEOUT_MS) {
     this.#wire = wire;
     this.#onHandlerError = onHandlerError;
+    this.#callTimeoutMs = callTimeoutMs;
     this.#subscriptions = new Subscriptions((call) => this.call(call), onHandlerError);
   }
 
@@ -72,7 +74,7 @@ export class Client implements Bus {
   }
 
   call(call: Call, options: CallOptions = {}): Promise<readonly unknown[]> {
-    const { timeoutMs = DEFAULT_TIMEOUT_MS, about } = options;
+    const { timeoutMs = this.#callTimeoutMs, about } = options;
     return new Promise((resolve, reject) => {
       if (this.#lost !== undefined) {
         reject(this.#lostDuring(call, about, false, this.#lost));

@@ -1,5 +1,6 @@
 import type { Plan, Services } from '../backend/backend.ts';
 import { badInput, SlicectlError } from '../core/errors.ts';
+import type { AskedLimits } from '../core/limits.ts';
 import { readCpus } from '../host/machine.ts';
 import { readCounters } from './counters.ts';
 import { checkCredentials } from './credentials.ts';
@@ -86,8 +87,8 @@ export async function launchService(
 }
 
 /**
- * Has systemd start the command and lets it go on alone; systemd removes unit and slice when it ends. Its limits are proved
- * right after the start, and the service is stopped when they do not hold.
+ * Has systemd start the command and lets it go on alone; systemd removes the unit when it ends. Its limits are proved
+ * before, on an empty slice beside it, since a short command is over before its own group could be read.
  */
 export async function startDetached(
   pad: Launchpad,
@@ -97,16 +98,23 @@ export async function startDetached(
 ): Promise<DetachedService> {
   const services = servicesOf(pad);
   const { asked, request } = serviceRequest(pad, command, args, options, false);
+  const probe = await services.plan({ ...request, isAwaited: true });
+  const { proof, path } = await provedBeside(services, probe, pad, asked);
+  if (!request.bestEffort) mustHold(proof);
   const plan = await services.plan(request);
   const { group } = await services.start(plan);
-  const proof = prove(group.files, { ...plan, asked, paths: pad.paths });
+  const cgroup = group.files.path;
+  const inForce = proof.inForce.map((one) => (one.cgroup === path ? { ...one, cgroup } : one));
+  return { unit: group.unit ?? '', cgroup, notes: notesOf(plan, proof), inForce };
+}
+
+async function provedBeside(services: Services, probe: Plan, { paths }: Launchpad, asked: AskedLimits) {
   try {
-    if (!request.bestEffort) mustHold(proof);
-  } catch (error) {
-    await services.drop(plan);
-    throw error;
+    const files = await services.makeSlice(probe);
+    return { proof: prove(files, { ...probe, asked, paths }), path: files.path };
+  } finally {
+    await services.drop(probe);
   }
-  return { unit: group.unit ?? '', cgroup: group.files.path, notes: notesOf(plan, proof), inForce: proof.inForce };
 }
 
 function notesOf(plan: Plan, proof: Proof): string[] {
