@@ -67,7 +67,7 @@ class RemoteJob {
 /** A child of slicectl, in its process group until it chooses another. */
 class SharedJob {
   readonly #pid: number;
-  readonly #witness = new Witness();
+  readonly #witness: Witness;
   readonly #onChild = (): void => this.#stopWithJob();
   readonly #onContinue = (): void => {
     if (isStopped(HOST, this.#pid)) send(this.#pid, 'SIGCONT');
@@ -77,6 +77,9 @@ class SharedJob {
     this.#pid = pid;
     process.on('SIGCHLD', this.#onChild);
     process.on('SIGCONT', this.#onContinue);
+    this.#witness = new Witness();
+    // It has been running for a moment.
+    this.#stopWithJob();
   }
 
   pass(signal: NodeJS.Signals): void {

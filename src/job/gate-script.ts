@@ -24,7 +24,7 @@ const SHELL_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 /** Names whose values shells make up, change at their start or refuse to change; the folders are handled by themselves. */
 const SHELL_OWN =
-  /^(?:IFS|OPT(?:IND|ARG|ERR)|PPID|PS[0-4]|LINENO|ENV|E?UID|GROUPS|SHELLOPTS|POSIXLY_CORRECT|BASH.*|(?:EPOCH)?SECONDS|RANDOM|FUNCNAME|DIRSTACK|HISTCMD)$/;
+  /^(?:IFS|OPT(?:IND|ARG|ERR)|PPID|PS[0-4]|LINENO|ENV|E?UID|GROUPS|SHELLOPTS|POSIXLY_CORRECT|BASH.*|(?:EPOCH)?SECONDS|RANDOM|FUNCNAME|DIRSTACK|HISTCMD|slicectl_(?:lines?|text))$/;
 const FOLDERS = ['PWD', 'OLDPWD'];
 
 /** Variables that a shell would lose or change on the way: BASH_FUNC_x%%, INPUT_A-B and the like. */
