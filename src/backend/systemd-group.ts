@@ -1,8 +1,7 @@
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { badInput, SlicectlError } from '../core/errors.ts';
+import { SlicectlError } from '../core/errors.ts';
 import { type AskedLimits, valuesOf } from '../core/limits.ts';
-import { rowOf } from '../core/properties/table.ts';
 import { busErrorName } from '../dbus/errors.ts';
 import { type CgroupLayout, readMembership } from '../host/cgroups.ts';
 import { type ControlFiles, controlFilesV1, controlFilesV2 } from '../host/control-files.ts';
@@ -89,8 +88,6 @@ export class SystemdGroup implements Group {
   }
 
   async set(asked: AskedLimits): Promise<SettledLimits> {
-    const fixed = asked.find(({ name }) => rowOf(name).scope === 'job');
-    if (fixed) throw badInput(`${fixed.name} cannot be changed while the job runs`, 'give it when the job is started');
     refuseShrinking(this.files, valuesOf(asked));
     const settled = this.#parts.settle(asked);
     const properties = limitProperties(settled.limits, 'group');

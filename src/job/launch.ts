@@ -47,6 +47,8 @@ export interface LaunchOptions {
 
 /** What launching needs besides the request. */
 export interface Launchpad {
+  /** Groups of ended jobs whose processes were left running. */
+  readonly left: Set<Group>;
   readonly backend: Backend;
   readonly paths: HostPaths;
   readonly machine: Machine;
@@ -103,6 +105,7 @@ export async function launch(
     const rest = {
       command: [command, ...args],
       leftover: options.leftover ?? 'leave',
+      left: pad.left,
       machine: pad.machine,
       paths: pad.paths,
       signal: options.signal,

@@ -31,7 +31,7 @@ export class Launcher {
     const self: Self = readSelf();
     const manager = options.manager ?? (self.uid === 0 ? 'system' : 'user');
     const backend = await openBackend({ wanted: options.backend ?? 'auto', manager, paths, self });
-    return new Launcher({ backend, paths, self, machine: readMachine(paths) });
+    return new Launcher({ backend, paths, self, machine: readMachine(paths), left: new Set() });
   }
 
   get backend(): Pick<Backend, 'kind' | 'label'> {
@@ -83,8 +83,12 @@ export class Launcher {
     return planService(this.#pad, command, args, options, isAwaited);
   }
 
-  /** Removes the empty groups of launchers that were killed; their names. */
-  sweep(): Promise<readonly string[]> {
+  /**
+   * Removes the empty groups of launchers that were killed, and of this launcher's jobs whose left processes have ended
+   * since; the names of the former.
+   */
+  async sweep(): Promise<readonly string[]> {
+    for (const group of this.#pad.left) if (await group.remove()) this.#pad.left.delete(group);
     return this.#pad.backend.sweep();
   }
 

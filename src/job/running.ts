@@ -1,6 +1,8 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Backend, Group, Plan } from '../backend/backend.ts';
+import { badInput } from '../core/errors.ts';
 import { type LimitsInput, limits } from '../core/limits.ts';
+import { rowOf } from '../core/properties/table.ts';
 import type { Machine } from '../core/quantity.ts';
 import type { HostPaths } from '../host/paths.ts';
 import { verdict } from './cause.ts';
@@ -26,6 +28,8 @@ export interface RunningParts {
   readonly before: Counters;
   readonly notes: readonly string[];
   readonly leftover: Leftover;
+  /** Takes the group when processes are left in it, so that it can be removed later. */
+  readonly left: Set<Group>;
   readonly machine: Machine;
   readonly paths: HostPaths;
   readonly signal: AbortSignal | undefined;
@@ -78,6 +82,8 @@ export class Job {
   /** Changes limits of the running job and proves that the kernel holds them. */
   async set(input: LimitsInput): Promise<readonly string[]> {
     const asked = limits(input, this.#parts.machine);
+    const fixed = asked.find(({ name }) => rowOf(name).scope === 'job');
+    if (fixed) throw badInput(`${fixed.name} cannot be changed while the job runs`, 'give it when the job is started');
     const { group, plan } = this.#parts;
     const { limits: settled, devices, notes } = await group.set(asked);
     mustHold(prove(group.files, { asked, limits: { ...plan.limits, ...settled }, devices, paths: this.#parts.paths }));
@@ -114,6 +120,7 @@ export class Job {
     const after = readCounters(group.files, group.leaf);
     const ending = await group.ending();
     const leftRunning = (await group.remove()) ? 0 : group.processes().length;
+    if (leftRunning > 0) this.#parts.left.add(group);
     const facts = {
       exit,
       ending,

@@ -74,6 +74,7 @@ export async function launchService(
         ...parts,
         command: [command, ...args],
         leftover: options.leftover ?? 'leave',
+        left: pad.left,
         machine: pad.machine,
         paths: pad.paths,
         signal: options.signal,
