@@ -1,12 +1,20 @@
 #!/usr/bin/env node
 import { closeSync } from 'node:fs';
 import process from 'node:process';
-import { runProgram } from './program.ts';
+import type { Ending } from './commands/run.ts';
+import { runProgram, tellWhy } from './program.ts';
 
-const ending = await runProgram(process.argv.slice(2));
-leaveTerminal();
-if (typeof ending === 'string') process.kill(process.pid, ending);
-else process.exit(ending);
+const argv = process.argv.slice(2);
+process.on('uncaughtException', (error) => {
+  tellWhy(error, argv).then(end, () => end(1));
+});
+end(await runProgram(argv));
+
+function end(ending: Ending): void {
+  leaveTerminal();
+  if (typeof ending === 'string') process.kill(process.pid, ending);
+  else process.exit(ending);
+}
 
 /**
  * At its exit Node puts the terminal and the flags of the three standard descriptors back as they were at its start, which

@@ -19,22 +19,30 @@ export async function runProgram(argv: readonly string[]): Promise<Ending> {
   const program = buildProgram((result) => {
     ending = result;
   });
-  const isRun = argv.find((word) => !word.startsWith('-')) === 'run';
   try {
     await program.parseAsync(argv, { from: 'user' });
     return ending;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : isRun ? CANNOT_START : USAGE;
-    const { debugText, errorLine, faultLine } = await import('./render/error.ts');
-    tell(error instanceof SlicectlError ? errorLine(error) : faultLine(error));
-    if (process.env.SLICECTL_DEBUG === '1') tell(debugText(error));
-    return statusOf(error, isRun);
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : isRun(argv) ? CANNOT_START : USAGE;
+    return tellWhy(error, argv);
   }
 }
 
-function statusOf(error: unknown, isRun: boolean): number {
+/** Tells why the command line could not be done, and gives the exit status for it. */
+export async function tellWhy(error: unknown, argv: readonly string[]): Promise<number> {
+  const { debugText, errorLine, faultLine } = await import('./render/error.ts');
+  tell(error instanceof SlicectlError ? errorLine(error) : faultLine(error));
+  if (process.env.SLICECTL_DEBUG === '1') tell(debugText(error));
+  return statusOf(error, isRun(argv));
+}
+
+function isRun(argv: readonly string[]): boolean {
+  return argv.find((word) => !word.startsWith('-')) === 'run';
+}
+
+function statusOf(error: unknown, isOfRun: boolean): number {
   const code = error instanceof SlicectlError ? error.code : '';
-  if (isRun) return START_STATUS[code] ?? CANNOT_START;
+  if (isOfRun) return START_STATUS[code] ?? CANNOT_START;
   if (code === 'E_INPUT' || code === 'E_PROFILE') return USAGE;
   return ['E_NO_BUS', 'E_NO_CGROUP', 'E_OWNED'].includes(code) ? HOST_CANNOT : FAILED;
 }

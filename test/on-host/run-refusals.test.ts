@@ -99,6 +99,23 @@ describe.skipIf(NO_JOBS)(`what slicectl run refuses${NO_JOBS ? ` (${NO_JOBS})` :
     expect(bash(`cd ${folder.path}; cat old; ls`).stdout).toBe('keptlink\nold\n');
   });
 
+  it.each([
+    ['when it is met at once', 'throw new Error("broken\\nin two")'],
+    ['when nobody awaits it', 'setTimeout(() => { throw new Error("broken in two") }); return []'],
+  ])('a fault of its own in one sentence that asks for a report, %s', (_, body) => {
+    const sabotage = `import fs from 'node:fs'; import { syncBuiltinESMExports } from 'node:module';
+      const { readdirSync } = fs; 
+      fs.readdirSync = (...args) => { if (args[0] !== '/proc/self/fd') return readdirSync(...args); ${body} };
+      syncBuiltinESMExports();`;
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(sabotage)}`;
+    const run = (SLICECTL_DEBUG: string) =>
+      slicectl(['run', 'sleep', '1'], { env: { ...process.env, NODE_OPTIONS, SLICECTL_DEBUG } });
+    const { status, stderr } = run('');
+    expect(stderr).toMatch(/^slicectl: [^\n]*fault[^\n]*broken in two[^\n]*report[^\n]*\n$/);
+    expect(status).toBe(125);
+    expect(run('1').stderr).toMatch(/\n {4}at /);
+  });
+
   it.skipIf(NOT_ROOT)('--uid for a caller who is not root', () => {
     const { status, stderr } = bash('setpriv --reuid=65534 --clear-groups $SLICECTL run --uid 0 -- id');
     expect(stderr).toMatch(/^slicectl: [^\n]+\n$/);

@@ -68,9 +68,15 @@ export async function deliver(receipt: Receipt, given: RunOptions, target: Recei
   const asked = given.json ? 'json' : given.receipt;
   const form = asked ?? (target ? 'json' : isStderrTerminal() && !given.quiet ? 'text' : 'none');
   if (form === 'none') return;
-  const text = form === 'json' ? await jsonText(receipt) : (await import('../render/receipt.ts')).receiptText(receipt);
+  const text = form === 'json' ? await jsonText(receipt) : await plainText(receipt, target === undefined);
   if (target) target.write(text);
   else tell(text);
+}
+
+async function plainText(receipt: Receipt, isForStderr: boolean): Promise<string> {
+  const { receiptText } = await import('../render/receipt.ts');
+  const { NO_COLOR, TERM } = process.env;
+  return receiptText(receipt, isForStderr && isStderrTerminal() && !NO_COLOR && TERM !== 'dumb');
 }
 
 async function jsonText(receipt: Receipt): Promise<string> {

@@ -1,10 +1,14 @@
-import { styleText } from 'node:util';
 import { approximateSize } from '../../core/quantity.ts';
 import { printTimespan } from '../../core/timespan.ts';
 import type { Receipt, ReceiptLimit } from '../../job/receipt.ts';
 
+/** SGR codes that begin and end a style. Node's own styleText asks a stream, and opening stderr as one changes it for the job. */
+const STYLES = { dim: [2, 22], green: [32, 39], red: [31, 39] } as const;
+
 /** The receipt for people, a few lines on stderr. */
-export function receiptText(receipt: Receipt): string {
+export function receiptText(receipt: Receipt, isColoured = false): string {
+  const styled = (style: keyof typeof STYLES, text: string): string =>
+    isColoured ? `\u001b[${STYLES[style][0]}m${text}\u001b[${STYLES[style][1]}m` : text;
   const { figures, wallUsec } = receipt;
   const head = `${shown(receipt.command)}: ${receipt.cause} after ${span(wallUsec)}`;
   const others = receipt.events
@@ -43,10 +47,8 @@ export function receiptText(receipt: Receipt): string {
     ],
   ];
   const colour = receipt.status === 0 ? 'green' : 'red';
-  const body = rows
-    .map(([name, text]) => `  ${styleText('dim', name.padEnd(8), { stream: process.stderr })} ${text}\n`)
-    .join('');
-  return `slicectl: ${styleText(colour, head, { stream: process.stderr })}\n${body}`;
+  const body = rows.map(([name, text]) => `  ${styled('dim', name.padEnd(8))} ${text}\n`).join('');
+  return `slicectl: ${styled(colour, head)}\n${body}`;
 }
 
 type Part = readonly [label: string, value: bigint | null, print: (value: bigint) => string];
