@@ -2,7 +2,13 @@ import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { describe, expect, it } from 'vitest';
+import type { Backend, Group } from '../../src/backend/backend.ts';
+import { openBackend } from '../../src/backend/choose.ts';
+import { readMachine } from '../../src/host/machine.ts';
+import { HOST } from '../../src/host/paths.ts';
+import { readSelf } from '../../src/host/self.ts';
 import { startGate } from '../../src/job/gate.ts';
+import { launch } from '../../src/job/launch.ts';
 import { bash, contentOf, groupsOf, MAIN, NO_JOBS, scratch, slicectl, until } from './run-support.ts';
 
 interface Ending {
@@ -81,6 +87,36 @@ describe.skipIf(NO_JOBS)(`signals to slicectl run${NO_JOBS ? ` (${NO_JOBS})` : '
     await until('the job has ended', () => contentOf(`/proc/${jobPid}/cgroup`) === '');
     expect(slicectl(['sweep']).status).toBe(0);
     expect(groupsOf(pid)).toEqual([]);
+  });
+
+  it.each([
+    'SIGKILL',
+    'SIGTERM',
+  ] as const)('%s to the job between its placing and its release is a clear error', async (signal) => {
+    using folder = scratch();
+    const self = readSelf();
+    const wanted = { wanted: 'auto', manager: self.uid === 0 ? 'system' : 'user', paths: HOST, self } as const;
+    const real = await openBackend(wanted);
+    let placed: Group | undefined;
+    const backend: Backend = {
+      kind: real.kind,
+      label: real.label,
+      plan: (request) => real.plan(request),
+      sweep: () => real.sweep(),
+      close: () => real.close(),
+      place: async (plan, pid) => {
+        placed = await real.place(plan, pid);
+        process.kill(pid, signal);
+        await until('it has gone', () => !placed?.contains(pid));
+        return placed;
+      },
+    };
+    const pad = { backend, paths: HOST, machine: readMachine(HOST), self, left: new Set<Group>() };
+    await expect(launch(pad, 'touch', [folder.file('ran')], {})).rejects.toMatchObject({ code: 'E_GATE' });
+    expect(placed?.processes()).toEqual([]);
+    expect(groupsOf(process.pid)).toEqual([]);
+    expect(() => readFileSync(folder.file('ran'))).toThrow('ENOENT');
+    backend.close();
   });
 
   it('a gate whose keeper dies before the release lets nothing of the command run', async () => {
