@@ -66,7 +66,6 @@ export class SystemdGroup implements Group {
   readonly leaf: ControlFiles;
   readonly #parts: SystemdGroupParts;
   readonly #folder: string;
-  #isFrozen = false;
 
   constructor(parts: SystemdGroupParts) {
     this.#parts = parts;
@@ -104,15 +103,16 @@ export class SystemdGroup implements Group {
       });
     }
     await this.#parts.link.persist(({ manager }) => manager.freezeUnit(this.unit));
-    this.#isFrozen = true;
   }
 
   async thaw(): Promise<void> {
     await this.#parts.link.persist(({ manager }) => manager.thawUnit(this.unit));
-    this.#isFrozen = false;
   }
 
-  /** Frozen processes get a signal only when they are thawed, SIGKILL on v2 excepted. */
+  /**
+   * Frozen processes get a signal only when they are thawed, SIGKILL excepted. After that nothing is thawed: systemd 262
+   * never answers ThawUnit for a unit that ends meanwhile.
+   */
   async kill(signal: NodeJS.Signals): Promise<void> {
     const number = constants.signals[signal];
     try {
@@ -121,8 +121,17 @@ export class SystemdGroup implements Group {
       if (busErrorName(error) !== NO_SUCH_UNIT) throw error;
     }
     if (signal !== 'SIGKILL') return;
-    if (this.#isFrozen) await this.thaw();
+    if (this.#isFrozen) await this.#thawIfThere();
     await this.whenEmpty();
+  }
+
+  /** On v2 SIGKILL reaches frozen processes too, and then the unit may be gone before it is thawed. */
+  async #thawIfThere(): Promise<void> {
+    try {
+      await this.thaw();
+    } catch (error) {
+      if (busErrorName(error) !== NO_SUCH_UNIT) throw error;
+    }
   }
 
   async whenEmpty(signal?: AbortSignal): Promise<void> {
