@@ -34,7 +34,7 @@ describe.skipIf(NO_JOBS)(`signals to slicectl run${NO_JOBS ? ` (${NO_JOBS})` : '
   ])('SIG%s to slicectl alone reaches the job once', async (name) => {
     using folder = scratch();
     const job = `trap 'echo caught >> ${folder.file('log')}' ${name}; echo $$ > ${folder.file('pid')}
-      while [ ! -e ${folder.file('stop')} ]; do sleep 0.05; done; exit 4`;
+      while [ -d ${folder.path} ] && [ ! -e ${folder.file('stop')} ]; do sleep 0.05; done; exit 4`;
     const { pid, ended } = start(['run', '-q', 'sh', '-c', job]);
     await until('the job runs', () => contentOf(folder.file('pid')).endsWith('\n'));
     process.kill(pid, `SIG${name}`);
@@ -47,7 +47,7 @@ describe.skipIf(NO_JOBS)(`signals to slicectl run${NO_JOBS ? ` (${NO_JOBS})` : '
   it('SIGTERM to the whole process group reaches the job once', async () => {
     using folder = scratch();
     const job = `trap 'echo caught >> ${folder.file('log')}' TERM; echo $$ > ${folder.file('pid')}
-      while [ ! -s ${folder.file('log')} ]; do sleep 0.05; done; sleep 0.5; exit 4`;
+      while [ -d ${folder.path} ] && [ ! -s ${folder.file('log')} ]; do sleep 0.05; done; sleep 0.5; exit 4`;
     const { pid, ended } = start(['run', '-q', 'sh', '-c', job]);
     await until('the job runs', () => contentOf(folder.file('pid')).endsWith('\n'));
     process.kill(-pid, 'SIGTERM');
@@ -74,7 +74,7 @@ describe.skipIf(NO_JOBS)(`signals to slicectl run${NO_JOBS ? ` (${NO_JOBS})` : '
 
   it('SIGKILL to slicectl leaves the job under its limits, and a sweep removes the group when it has ended', async () => {
     using folder = scratch();
-    const job = `echo $$ > ${folder.file('pid')}; while [ ! -e ${folder.file('stop')} ]; do sleep 0.05; done`;
+    const job = `echo $$ > ${folder.file('pid')}; while [ -d ${folder.path} ] && [ ! -e ${folder.file('stop')} ]; do sleep 0.05; done`;
     const { pid, ended } = start(['run', '-q', '--tasks', '20', 'sh', '-c', job]);
     await until('the job runs', () => contentOf(folder.file('pid')).endsWith('\n'));
     const jobPid = contentOf(folder.file('pid')).trim();

@@ -1,10 +1,11 @@
 import { execFileSync, type SpawnSyncOptions, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { buildSync } from 'esbuild';
+import { afterAll } from 'vitest';
 import { openBackend } from '../../src/backend/choose.ts';
 import { HOST } from '../../src/host/paths.ts';
 import { readSelf } from '../../src/host/self.ts';
@@ -31,7 +32,7 @@ export const MAIN = buildMain();
 
 function buildMain(): string {
   const outdir = join(ROOT, 'node_modules/.cache/slicectl-test', `${process.pid}`);
-  process.once('exit', () => rmSync(outdir, { recursive: true, force: true }));
+  afterAll(() => rmSync(outdir, { recursive: true, force: true }));
   buildSync({
     entryPoints: [join(ROOT, 'src/cli/main.ts')],
     outdir,
@@ -112,12 +113,4 @@ export function contentOf(path: string): string {
     if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')) return '';
     throw error;
   }
-}
-
-/** Pids of processes whose command line has this text. */
-export function processesNamed(text: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .filter((pid) => contentOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').includes(text));
 }

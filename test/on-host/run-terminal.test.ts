@@ -9,7 +9,7 @@ const WHY_NOT = NO_JOBS ?? NO_TERMINAL;
 const COUNTER = `
 n=0; trap 'n=$((n+1)); echo "caught INT $n"' INT; trap 'echo caught TERM' TERM
 echo $$ > "$1/pid"; echo READY
-while [ ! -e "$1/stop" ]; do sleep 0.05; done
+while [ -d "$1" ] && [ ! -e "$1/stop" ]; do sleep 0.05; done
 echo "in all $n"`;
 
 describe.skipIf(WHY_NOT)(`slicectl run in a terminal${WHY_NOT ? ` (${WHY_NOT})` : ''}`, () => {
@@ -155,7 +155,7 @@ describe.skipIf(WHY_NOT)(`slicectl run in a terminal${WHY_NOT ? ` (${WHY_NOT})` 
   it('brings the hang-up of the terminal to the job, once', async () => {
     using folder = scratch();
     const job = `trap 'echo hup >> ${folder.file('log')}' HUP; echo $$ > ${folder.file('pid')}; echo READY; i=0
-      while [ ! -s ${folder.file('log')} ]; do sleep 0.05; done; sleep 0.5; echo end >> ${folder.file('log')}`;
+      while [ -d ${folder.path} ] && [ ! -s ${folder.file('log')} ]; do sleep 0.05; done; sleep 0.5; echo end >> ${folder.file('log')}`;
     writeFileSync(folder.file('job.sh'), job);
     const terminal = await Terminal.open('hangup');
     terminal.line("alias exec='exec '");
