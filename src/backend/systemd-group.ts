@@ -121,17 +121,7 @@ export class SystemdGroup implements Group {
       if (busErrorName(error) !== NO_SUCH_UNIT) throw error;
     }
     if (signal !== 'SIGKILL') return;
-    if (this.#isFrozen) await this.#thawIfThere();
     await this.whenEmpty();
-  }
-
-  /** On v2 SIGKILL reaches frozen processes too, and then the unit may be gone before it is thawed. */
-  async #thawIfThere(): Promise<void> {
-    try {
-      await this.thaw();
-    } catch (error) {
-      if (busErrorName(error) !== NO_SUCH_UNIT) throw error;
-    }
   }
 
   async whenEmpty(signal?: AbortSignal): Promise<void> {

@@ -95,7 +95,7 @@ export async function launch(
   let group: Group | undefined;
   try {
     group = await placeGated(pad.backend, plan, gate);
-    const proof = prove(group.files, { ...plan, asked, paths: pad.paths });
+    const proof = prove(group.files, { ...plan, asked, paths: pad.paths, leaf: group.leaf });
     if (!request.bestEffort) mustHold(proof);
     if (options.nice !== undefined) beNice(gate.pid, options.nice);
     throwIfAborted(options.signal);

@@ -44,6 +44,8 @@ export interface ProofRequest {
   readonly limits: Limits;
   readonly devices: ReadonlyMap<string, string>;
   readonly paths: HostPaths;
+  /** The group of the unit in the job's slice, which holds OOMPolicy; undefined while there is none. */
+  readonly leaf: ControlFiles | undefined;
 }
 
 /** Rows whose inherited bound is worth telling though nobody asked for it. */
@@ -60,7 +62,7 @@ const INHERITED: readonly LimitName[] = [
  * Reads every limit back from the kernel, the job's group and those above it, and compares by the same rows that made
  * the request.
  */
-export function prove(files: ControlFiles, { asked, limits, devices, paths }: ProofRequest): Proof {
+export function prove(files: ControlFiles, { asked, limits, devices, paths, leaf }: ProofRequest): Proof {
   const context: FileContext = { limits, devices };
   const inForce: InForce[] = [];
   const findings: Finding[] = [];
@@ -74,7 +76,9 @@ export function prove(files: ControlFiles, { asked, limits, devices, paths }: Pr
       if (bound) inForce.push({ limit: row.name, ...bound, asked: undefined });
       continue;
     }
-    const finding = check(row, form, value, files, context) ?? unobeyed(row, value, files, paths);
+    const holder = row.scope === 'group' ? files : leaf;
+    if (!holder) continue;
+    const finding = check(row, form, value, holder, context) ?? unobeyed(row, value, files, paths);
     if (finding) findings.push(finding);
     const bound = tightest(row, form, files) ?? { value, cgroup: files.path };
     if (!finding || finding.bound)

@@ -86,7 +86,15 @@ export class Job {
     if (fixed) throw badInput(`${fixed.name} cannot be changed while the job runs`, 'give it when the job is started');
     const { group, plan } = this.#parts;
     const { limits: settled, devices, notes } = await group.set(asked);
-    mustHold(prove(group.files, { asked, limits: { ...plan.limits, ...settled }, devices, paths: this.#parts.paths }));
+    mustHold(
+      prove(group.files, {
+        asked,
+        limits: { ...plan.limits, ...settled },
+        devices,
+        paths: this.#parts.paths,
+        leaf: group.leaf,
+      }),
+    );
     return notes.map(({ text }) => text);
   }
 

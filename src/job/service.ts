@@ -53,7 +53,7 @@ export async function launchService(
   const plan = await services.plan(request);
   try {
     const files = await services.makeSlice(plan);
-    const proof = prove(files, { ...plan, asked, paths: pad.paths });
+    const proof = prove(files, { ...plan, asked, paths: pad.paths, leaf: undefined });
     if (!request.bestEffort) mustHold(proof);
     const before = readCounters(files, files);
     const { group, mainPid, ended } = await services.start(plan);
@@ -112,7 +112,7 @@ export async function startDetached(
 async function provedBeside(services: Services, probe: Plan, { paths }: Launchpad, asked: AskedLimits) {
   try {
     const files = await services.makeSlice(probe);
-    return { proof: prove(files, { ...probe, asked, paths }), path: files.path };
+    return { proof: prove(files, { ...probe, asked, paths, leaf: undefined }), path: files.path };
   } finally {
     await services.drop(probe);
   }

@@ -39,6 +39,7 @@ export function groundOf(launcher: Launcher, folder: string): RestorableGround {
   return {
     launcher,
     folder,
+    noSwap: launcher.backend.kind === 'systemd' && readLayout(HOST).v1.size > 0 ? {} : { MemorySwapMax: '0' },
     disk: existsSync(DISK) ? { device: DISK, folder: DISK } : undefined,
     slice: async (name, limits) => {
       undo.push(launcher.backend.kind === 'systemd' ? systemdSlice(name, limits) : plainSlice(launcher, name, limits));

@@ -1,11 +1,13 @@
 import type { Controller } from '../../src/core/properties/row.ts';
-import type { Launcher } from '../../src/index.ts';
+import type { Launcher, LimitsInput } from '../../src/index.ts';
 
 /** What a scenario finds on the machine it runs on. */
 export interface Ground {
   readonly launcher: Launcher;
   /** A folder of the scenario's own, empty. */
   readonly folder: string;
+  /** Keeps a job out of swap. Nothing under systemd on cgroup v1, which cannot: there the machine must have no swap. */
+  readonly noSwap: LimitsInput;
   /** A slice that holds `limits`, as an administrator would have made it; it goes with the scenario. */
   slice(name: string, limits: Readonly<Record<'MemoryMax' | 'TasksMax', string>>): Promise<string>;
   /** Names of groups and units that slicectl made and that are there now. */

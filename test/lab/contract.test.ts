@@ -3,7 +3,7 @@ import { bundleRunner, PROMISES, readOutcomes } from '../contract/bundle.ts';
 import type { Outcome } from '../contract/scenario.ts';
 import { machine } from './machine.ts';
 
-const DELEGATED = ['systemd-run', '--scope', '--quiet', '--property=Delegate=yes'];
+const DELEGATED = ['systemd-run', '--scope', '--quiet', '--property=Delegate=cpu cpuset io memory pids'];
 
 /** Each promise on each systemd, and on plain cgroups of both versions with all controllers. */
 const RUNS: readonly [machine: string, backend: string, prefix: readonly string[]][] = [
@@ -27,6 +27,7 @@ describe.each(RUNS)('%s, %s', (name, backend, prefix) => {
   beforeAll(async () => {
     const place = await machine(name);
     await place.push(await bundleRunner(), RUNNER);
+    if (name.startsWith('v1-')) await place.exec(['swapoff', '-a']);
     const argv = [...prefix, '/usr/local/bin/node', RUNNER, '--backend', backend];
     const ended = await place.exec(argv, { timeoutMs: 900_000 });
     outcomes = readOutcomes(ended.stdout);

@@ -50,7 +50,7 @@ export const endings: readonly Scenario[] = [
     name: 'a job that ignores SIGTERM is killed after TimeoutStopSec',
     needs: [],
     run: async ({ launcher }) => {
-      const limits = { RuntimeMaxSec: '1s', TimeoutStopSec: '1s' };
+      const limits = { RuntimeMaxSec: '4s', TimeoutStopSec: '1s' };
       const receipt = await (await launcher.launch('sh', ['-c', 'trap "" TERM; while :; do sleep 1; done'], { limits }))
         .result;
       assert.equal(receipt.exit.signal, 'SIGKILL');

@@ -30,9 +30,9 @@ export const limits: readonly Scenario[] = [
   {
     name: 'an allocator that grows by 1 MB under 5 MB is killed and says so, and its parent shell survives',
     needs: ['memory'],
-    run: async ({ launcher, folder }) => {
+    run: async ({ launcher, folder, noSwap }) => {
       const script = `perl -e '${ALLOCATE}'; echo $? > ${folder}/status`;
-      const limits = { MemoryMax: '5M', MemorySwapMax: '0' };
+      const limits = { MemoryMax: '5M', ...noSwap };
       const receipt = await (
         await launcher.launch('sh', ['-c', script], { limits, stdio: ['ignore', 'ignore', 'ignore'] })
       ).result;
@@ -47,8 +47,8 @@ export const limits: readonly Scenario[] = [
   {
     name: 'a command that the kernel kills for memory names MemoryMax as its cause',
     needs: ['memory'],
-    run: async ({ launcher }) => {
-      const limits = { MemoryMax: '8M', MemorySwapMax: '0' };
+    run: async ({ launcher, noSwap }) => {
+      const limits = { MemoryMax: '8M', ...noSwap };
       const receipt = await (await launcher.launch('perl', ['-e', ALLOCATE], { limits })).result;
       assert.equal(receipt.status, 137);
       assert.match(receipt.cause, /^killed: MemoryMax=8M of the job was reached/);
@@ -60,8 +60,8 @@ export const limits: readonly Scenario[] = [
     name: 'OOMPolicy=kill takes the shell along with the allocator',
     needs: ['memory'],
     also: ['v2'],
-    run: async ({ launcher, folder }) => {
-      const limits = { MemoryMax: '8M', MemorySwapMax: '0', OOMPolicy: 'kill' };
+    run: async ({ launcher, folder, noSwap }) => {
+      const limits = { MemoryMax: '8M', ...noSwap, OOMPolicy: 'kill' };
       const script = `perl -e '${ALLOCATE}'; touch ${folder}/survived`;
       const job = await launcher.launch('sh', ['-c', script], { limits }).catch((error: unknown) => error);
       // systemd 252 does not know OOMPolicy for scopes and must say so.
