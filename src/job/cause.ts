@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import type { Ending } from '../backend/backend.ts';
 import { printLimit } from '../core/limits.ts';
 import type { Limits } from '../core/properties/row.ts';
+import type { OomRecord } from '../host/kernel-log.ts';
 import { type Counters, risen } from './counters.ts';
 import type { Exit } from './gate.ts';
 
@@ -39,6 +40,8 @@ export interface Circumstances {
   readonly after: Counters;
   /** Refusals counted in a group below the job's, on kernels that count nowhere else. */
   readonly refusedForks: bigint | undefined;
+  /** Kills that the kernel's log tells of, where no group keeps their count. */
+  readonly loggedKills: readonly OomRecord[] | undefined;
   readonly wasAborted: boolean;
 }
 
@@ -78,13 +81,16 @@ function plain(exit: Exit, status: number): string {
   return `killed by ${exit.signal} (${constants.signals[exit.signal]}), which came from outside of slicectl`;
 }
 
-function memoryEvent({ exit, limits, jobGroup, before, after }: Circumstances): LimitEvent | undefined {
-  const holder = risen(before.memoryLimitHits, after.memoryLimitHits);
-  const isCounted = before.oomKills !== undefined && after.oomKills !== undefined;
-  const kills = isCounted ? Number((after.oomKills ?? 0n) - (before.oomKills ?? 0n)) : null;
+function memoryEvent(facts: Circumstances): LimitEvent | undefined {
+  const { exit, limits, jobGroup, before, after } = facts;
+  const logged = facts.loggedKills;
+  const holder = logged?.[0] ? { group: logged[0].limitOf } : risen(before.memoryLimitHits, after.memoryLimitHits);
+  const counted =
+    before.oomKills !== undefined && after.oomKills !== undefined ? Number(after.oomKills - before.oomKills) : null;
+  const kills = counted ?? logged?.length ?? null;
   // Without a count, a limit that was reached and a first process that SIGKILL ended are taken together.
-  if (kills === 0 || (kills === null && !(holder && (exit.signal === 'SIGKILL' || exit.code === SIGKILL_STATUS))))
-    return undefined;
+  const isLikely = holder !== undefined && (exit.signal === 'SIGKILL' || exit.code === SIGKILL_STATUS);
+  if (kills === 0 || (kills === null && !isLikely)) return undefined;
   const victims =
     kills === null
       ? 'cgroup v1 does not say how many processes'

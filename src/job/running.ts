@@ -4,6 +4,7 @@ import { badInput } from '../core/errors.ts';
 import { type LimitsInput, limits } from '../core/limits.ts';
 import { rowOf } from '../core/properties/table.ts';
 import type { Machine } from '../core/quantity.ts';
+import { type OomRecord, readOomKills } from '../host/kernel-log.ts';
 import type { HostPaths } from '../host/paths.ts';
 import { verdict } from './cause.ts';
 import { type Counters, readCounters } from './counters.ts';
@@ -116,6 +117,12 @@ export class Job {
     return readFigures(this.#parts.group.files);
   }
 
+  /** Under systemd on cgroup v1 the count of kills goes with the scope's group; the kernel's log keeps them. */
+  #loggedKills(after: Counters): readonly OomRecord[] | undefined {
+    if (after.oomKills !== undefined) return undefined;
+    return readOomKills()?.filter(({ victimIn }) => `${victimIn}/`.startsWith(`${this.cgroup}/`));
+  }
+
   async #finish(): Promise<Receipt> {
     const { gate, group, plan, backend, before } = this.#parts;
     const forks = countForks(group.files, group.leaf);
@@ -137,6 +144,7 @@ export class Job {
       before,
       after,
       refusedForks: refused,
+      loggedKills: this.#loggedKills(after),
       wasAborted: this.#wasAborted,
     };
     return {
