@@ -4,9 +4,25 @@ import { defineConfig } from 'vitest/config';
 // lab: containers and emulated machines, one file at a time, since each wants the whole machine.
 export default defineConfig({
   test: {
+    reporters: ['default', './test/summary.ts'],
     projects: [
-      { test: { name: 'unit', include: ['test/{core,dbus,host,backend,job,cli,house}/**/*.test.ts'] } },
-      { test: { name: 'host', include: ['test/on-host/**/*.test.ts'], fileParallelism: false, testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/{core,dbus,host,backend,job,cli,house,docs,types}/**/*.test.ts'],
+          testTimeout: 30_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'host',
+          include: ['test/on-host/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
       {
         test: {
           name: 'lab',
@@ -14,6 +30,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 1_800_000,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

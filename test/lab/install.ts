@@ -19,7 +19,12 @@ export async function installFor(kind: Kind): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw new Error('lab: only root can build and start machines (they are mounts, cgroups and packages)');
   }
-  const missing = await missingOf(packages[kind]);
+  await installPackages(packages[kind]);
+}
+
+/** Installs those of the packages that are missing, without what they only recommend. */
+export async function installPackages(names: readonly string[]): Promise<void> {
+  const missing = await missingOf(names);
   if (missing.length === 0) return;
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   for (const step of [['update'], ['install', '--yes', '--no-install-recommends', ...missing]]) {
