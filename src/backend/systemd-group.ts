@@ -110,18 +110,21 @@ export class SystemdGroup implements Group {
   }
 
   /**
-   * Frozen processes get a signal only when they are thawed, SIGKILL excepted. After that nothing is thawed: systemd 262
-   * never answers ThawUnit for a unit that ends meanwhile.
+   * SIGKILL thaws first, whoever froze the unit: a frozen unit whose processes are killed cannot be stopped by systemd any
+   * more, and 262 never answers ThawUnit for it.
    */
   async kill(signal: NodeJS.Signals): Promise<void> {
     const number = constants.signals[signal];
+    const { link } = this.#parts;
+    if (signal === 'SIGKILL' && this.files.version === 2) {
+      await link.persist(({ manager }) => manager.thawUnit(this.unit)).catch(ignoreRefusal);
+    }
     try {
-      await this.#parts.link.persist(({ manager }) => manager.killUnit(this.unit, 'all', number));
+      await link.persist(({ manager }) => manager.killUnit(this.unit, 'all', number));
     } catch (error) {
       if (busErrorName(error) !== NO_SUCH_UNIT) throw error;
     }
-    if (signal !== 'SIGKILL') return;
-    await this.whenEmpty();
+    if (signal === 'SIGKILL') await this.whenEmpty();
   }
 
   async whenEmpty(signal?: AbortSignal): Promise<void> {
@@ -147,4 +150,9 @@ export class SystemdGroup implements Group {
     }
     return true;
   }
+}
+
+/** A unit that is not frozen, not there, or frozen with a slice above it. */
+function ignoreRefusal(error: unknown): void {
+  if (busErrorName(error) === undefined) throw error;
 }
