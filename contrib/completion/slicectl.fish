@@ -1,0 +1,97 @@
+# fish completion for slicectl; made by `npm run generate` from the command tree and the property table; do not edit
+
+function __slicectl_profiles
+    set -l config $HOME/.config
+    set -q XDG_CONFIG_HOME; and set config $XDG_CONFIG_HOME
+    for file in $config/slicectl/profiles/*.ini /etc/slicectl/profiles/*.ini
+        string replace -r '.*/(.*)\.ini$' '$1' -- $file
+    end
+end
+
+function __slicectl_needs_command
+    test (count (string match -v -- '-*' (commandline -opc))) -eq 1
+end
+
+# The words of the command that is to run and its arguments, nothing before it begins.
+function __slicectl_job
+    set -l words (commandline -opc)
+    set -e words[1]
+    test "$words[1]" = run; or return
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case --
+                set -e words[1]
+                break
+            case --cpu --weight --cpu-request --cpus --memory --swap --tasks --timeout -p --property --profile --slice --unit --description --backend --leftover --uid --gid -d --working-directory -E --setenv --nice --output --expand-environment --receipt --receipt-file
+                set -e words[1]
+                set -q words[1]; or return
+            case '-*'
+            case '*'
+                break
+        end
+        set -e words[1]
+    end
+    set -q words[1]; and printf '%s\n' $words
+end
+
+function __slicectl_options_of
+    set -l words (commandline -opc)
+    test "$words[2]" = $argv[1]; and test (count (__slicectl_job)) -eq 0
+end
+
+function __slicectl_complete_job
+    set -l job (__slicectl_job)
+    if set -q job[1]
+        complete -C (string join ' ' -- (string escape -- $job) (commandline -ct))
+    else
+        __fish_complete_command
+    end
+end
+
+complete -c slicectl -f
+complete -c slicectl -n '__fish_seen_subcommand_from run' -a '(__slicectl_complete_job)'
+complete -c slicectl -n '__slicectl_needs_command' -s V -l version -d 'output the version number'
+complete -c slicectl -n '__slicectl_needs_command' -s h -l help -d 'display help for command'
+complete -c slicectl -n __slicectl_needs_command -a run -d 'run a command under limits, and say what it used and why it ended'
+complete -c slicectl -n '__slicectl_options_of run' -l cpu -x -d 'CPU time: 50%, 1.5 (CPUs) or 1500m'
+complete -c slicectl -n '__slicectl_options_of run' -l weight -x -d 'CPU weight 1 to 10000, or idle'
+complete -c slicectl -n '__slicectl_options_of run' -l cpu-request -x -d 'CPU weight by a Kubernetes CPU request: 50m or 0.5'
+complete -c slicectl -n '__slicectl_options_of run' -l cpus -x -d 'CPUs to run on: 0-3,8'
+complete -c slicectl -n '__slicectl_options_of run' -l memory -x -d 'memory: 1G, 512M, 512Mi, 25%'
+complete -c slicectl -n '__slicectl_options_of run' -l swap -x -d 'swap: 0, 1G'
+complete -c slicectl -n '__slicectl_options_of run' -l tasks -x -d 'processes and threads: 64, 10%'
+complete -c slicectl -n '__slicectl_options_of run' -l timeout -x -d 'end the job after: 90, 10min, 1h 30min'
+complete -c slicectl -n '__slicectl_options_of run' -s p -l property -x -a 'CPUQuota= CPUQuotaPeriodSec= CPUWeight= AllowedCPUs= AllowedMemoryNodes= MemoryMin= MemoryLow= MemoryHigh= MemoryMax= MemorySwapMax= MemoryZSwapMax= TasksMax= IOWeight= IODeviceWeight= IOReadBandwidthMax= IOWriteBandwidthMax= IOReadIOPSMax= IOWriteIOPSMax= IODeviceLatencyTargetSec= RuntimeMaxSec= TimeoutStopSec= OOMPolicy=' -d 'a limit by its systemd name; may be repeated'
+complete -c slicectl -n '__slicectl_options_of run' -l profile -r -a '(__slicectl_profiles)' -d 'limits from a profile: a name or a path; may be repeated'
+complete -c slicectl -n '__slicectl_options_of run' -l best-effort -d 'run even when a limit cannot be held; say which'
+complete -c slicectl -n '__slicectl_options_of run' -l limits-env -d 'tell the job in its environment how much it may use'
+complete -c slicectl -n '__slicectl_options_of run' -l slice -x -d 'the slice to run in, such as build.slice'
+complete -c slicectl -n '__slicectl_options_of run' -l slice-inherit -d 'put --slice below the slice of the caller'
+complete -c slicectl -n '__slicectl_options_of run' -l unit -x -d 'the name of the unit'
+complete -c slicectl -n '__slicectl_options_of run' -l description -x -d 'the description of the unit'
+complete -c slicectl -n '__slicectl_options_of run' -l user -d 'ask the user manager (default for everybody but root)'
+complete -c slicectl -n '__slicectl_options_of run' -l system -d 'ask the system manager (default for root)'
+complete -c slicectl -n '__slicectl_options_of run' -l backend -x -a 'auto systemd cgroup-v2 cgroup-v1' -d 'how to hold the job'
+complete -c slicectl -n '__slicectl_options_of run' -l leftover -x -a 'leave kill wait' -d 'processes that outlive the command'
+complete -c slicectl -n '__slicectl_options_of run' -l uid -x -a '(__fish_complete_users)' -d 'run as this user, with its groups'
+complete -c slicectl -n '__slicectl_options_of run' -l gid -x -a '(__fish_complete_groups)' -d 'run as this group'
+complete -c slicectl -n '__slicectl_options_of run' -s d -l working-directory -x -a '(__fish_complete_directories)' -d 'start in this folder'
+complete -c slicectl -n '__slicectl_options_of run' -s E -l setenv -x -d 'set a variable, or pass NAME on; may be repeated'
+complete -c slicectl -n '__slicectl_options_of run' -l nice -x -d 'nice level, -20 to 19'
+complete -c slicectl -n '__slicectl_options_of run' -l service -d 'run as a transient service, which systemd starts'
+complete -c slicectl -n '__slicectl_options_of run' -l wait -d 'wait for the service; its exit status is slicectl\'s'
+complete -c slicectl -n '__slicectl_options_of run' -l collect -d 'unload the service even after it failed'
+complete -c slicectl -n '__slicectl_options_of run' -l output -x -a 'terminal journal' -d 'where the output of the service goes'
+complete -c slicectl -n '__slicectl_options_of run' -l expand-environment -x -a 'yes no' -d 'let systemd expand $NAME in the command (default no)'
+complete -c slicectl -n '__slicectl_options_of run' -s n -l dry-run -d 'print what would be sent and written, and do nothing'
+complete -c slicectl -n '__slicectl_options_of run' -l receipt -x -a 'text json none' -d 'the receipt on stderr (default: text on a terminal)'
+complete -c slicectl -n '__slicectl_options_of run' -l receipt-file -r -F -d 'write the receipt to a file, as JSON unless --receipt says otherwise'
+complete -c slicectl -n '__slicectl_options_of run' -l json -d 'the same as --receipt json; with --dry-run the plan as JSON'
+complete -c slicectl -n '__slicectl_options_of run' -s q -l quiet -d 'no messages of slicectl, only the job\'s own output'
+complete -c slicectl -n '__slicectl_options_of run' -s h -l help -d 'display help for command'
+complete -c slicectl -n __slicectl_needs_command -a sweep -d 'remove the empty groups that a killed slicectl left behind'
+complete -c slicectl -n '__slicectl_options_of sweep' -l user -d 'those of the user manager'
+complete -c slicectl -n '__slicectl_options_of sweep' -l system -d 'those of the system manager'
+complete -c slicectl -n '__slicectl_options_of sweep' -l json -d 'print as JSON'
+complete -c slicectl -n '__slicectl_options_of sweep' -s h -l help -d 'display help for command'

@@ -1,0 +1,77 @@
+import { NOTICE, type OptionFacts, PROPERTY_NAMES, type ProgramFacts } from './commands.ts';
+
+const ACTIONS = {
+  property: '_slicectl_properties',
+  profile: '_slicectl_profiles',
+  file: '_files',
+  folder: '_files -/',
+  user: '_users',
+  group: '_groups',
+  text: ' ',
+} as const;
+
+/** One specification of _arguments, quoted for the shell. */
+function specification(option: OptionFacts): string {
+  const text = option.help.replace(/[[\]]/g, '\\$&');
+  const action =
+    option.kind === 'words' ? `(${option.choices.join(' ')})` : ACTIONS[option.kind as keyof typeof ACTIONS];
+  const value = option.placeholder === undefined ? '' : `:${option.placeholder.replaceAll(':', '\\:')}:${action}`;
+  const isLast = option.names.includes('--help') || option.names.includes('--version');
+  const exclusions = isLast ? '(- *)' : option.isRepeatable ? '*' : `(${option.names.join(' ')})`;
+  const body = quoted(`[${text}]${value}`);
+  if (option.names.length === 1) return `${quoted(exclusions)}${option.names[0]}${body}`;
+  return `${quoted(exclusions)}{${option.names.join(',')}}${body}`;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function specifications(options: readonly OptionFacts[]): string {
+  return options.map((option) => `        ${specification(option)} \\`).join('\n');
+}
+
+export function zshCompletion(program: ProgramFacts): string {
+  const cases = program.commands.map(({ name, options }) => {
+    const rest =
+      name === 'run' ? `        '(-)1: :_command_names -e' \\\n        '*::: :_normal'` : '        && return';
+    return `    ${name})
+      _arguments -S -A '-*' \\
+${specifications(options)}
+${rest}
+      ;;`;
+  });
+  const offers = program.commands.map(({ name, description }) => quoted(`${name}:${description}`));
+  return `#compdef slicectl
+# zsh completion for slicectl; ${NOTICE}
+
+_slicectl_properties() {
+  compadd -S = -- ${PROPERTY_NAMES.join(' ')}
+}
+
+_slicectl_profiles() {
+  local -a names
+  names=(\${XDG_CONFIG_HOME:-$HOME/.config}/slicectl/profiles/*.ini(N:t:r) /etc/slicectl/profiles/*.ini(N:t:r))
+  _alternative 'profiles:profile:compadd -a names' 'files:file:_files -g "*.ini"'
+}
+
+_slicectl() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  local -a commands
+  commands=(${offers.join(' ')})
+  _arguments -C -A '-*' \\
+${specifications(program.options)}
+        '1:command:->command' \\
+        '*::argument:->argument' && return
+  case $state in
+    command) _describe command commands; return ;;
+  esac
+  case $words[1] in
+${cases.join('\n')}
+  esac
+}
+
+_slicectl "$@"
+`;
+}
