@@ -29,6 +29,15 @@ export interface Behaviour {
   readonly denied: Set<string>;
   /** Methods that are never answered. */
   readonly silent: Set<string>;
+  /** Told of a StartTransientUnit before and after its units are made; `false` leaves it at that, without an answer. */
+  onStart: (moment: 'asked' | 'made', start: StartCall) => boolean | undefined;
+}
+
+/** What StartTransientUnit was called with. */
+export interface StartCall {
+  readonly unit: string;
+  readonly properties: ReadonlyMap<string, Variant>;
+  readonly auxiliary: readonly string[];
 }
 
 export interface FakeUnit {
@@ -63,6 +72,7 @@ export class FakeSystemd {
     unknownProperties: new Set(),
     denied: new Set(),
     silent: new Set(),
+    onStart: () => undefined,
   };
   readonly units = new Map<string, FakeUnit>();
   readonly calls: RecordedCall[] = [];
@@ -118,11 +128,14 @@ export class FakeSystemd {
   #onCall(bus: MessageBus, message: Message): boolean {
     const { member, path, sender, signature, body } = message;
     if (message.interface !== MANAGER && message.interface !== 'org.freedesktop.DBus.Properties') return false;
+    // What came in with the last bytes of a connection that was left.
+    if (bus !== this.#bus) return true;
     this.calls.push({ member, interface: message.interface, path, sender, signature, body });
     if (this.behaviour.silent.has(member)) return true;
     try {
       if (this.behaviour.denied.has(member)) throw new Refusal(`${ERROR}AccessDenied`, 'Access denied');
       const reply = this.#answer(message);
+      if (reply === undefined) return true;
       bus.send(Message.newMethodReturn(message, reply.signature ?? '', reply.body ?? []));
       reply.afterwards?.();
     } catch (error) {
@@ -133,7 +146,7 @@ export class FakeSystemd {
     return true;
   }
 
-  #answer(message: Message): Reply {
+  #answer(message: Message): Reply | undefined {
     const [first, second, third] = message.body as [string, unknown, unknown];
     switch (message.member) {
       case 'Subscribe':
@@ -143,10 +156,7 @@ export class FakeSystemd {
         this.#subscribed.add(message.sender);
         return {};
       case 'StartTransientUnit':
-        this.#make(first, third as [string, Variant][]);
-        for (const [name, properties] of message.body[3] as [string, [string, Variant][]][])
-          this.#make(name, properties);
-        return this.#job(first);
+        return this.#start(first, third as [string, Variant][], message.body[3] as [string, [string, Variant][]][]);
       case 'StartUnit':
       case 'RestartUnit':
         return this.#job(first);
@@ -191,6 +201,17 @@ export class FakeSystemd {
     }
   }
 
+  #start(unit: string, properties: [string, Variant][], auxiliary: [string, [string, Variant][]][]): Reply | undefined {
+    const { onStart } = this.behaviour;
+    const start = { unit, properties: new Map(properties), auxiliary: auxiliary.map(([name]) => name) };
+    if (onStart('asked', start) === false) return undefined;
+    for (const [, own] of auxiliary) this.#check(own);
+    this.#make(unit, properties);
+    for (const [name, own] of auxiliary) this.#make(name, own);
+    if (onStart('made', start) === false) return undefined;
+    return this.#job(unit);
+  }
+
   #job(unit: string): Reply {
     this.#lastJob += 1;
     const job = `${PATH}/job/${this.#lastJob}`;
@@ -212,11 +233,15 @@ export class FakeSystemd {
 
   // All are checked before any is set.
   #set(unit: FakeUnit, properties: readonly [string, Variant][]): void {
+    this.#check(properties);
+    for (const [name, value] of properties) unit.properties.set(name, value);
+  }
+
+  #check(properties: readonly [string, Variant][]): void {
     for (const [name] of properties) {
       if (!this.behaviour.unknownProperties.has(name)) continue;
       throw new Refusal(`${ERROR}PropertyReadOnly`, `Cannot set property ${name}, or unknown property.`);
     }
-    for (const [name, value] of properties) unit.properties.set(name, value);
   }
 
   #unit(name: string): FakeUnit {
