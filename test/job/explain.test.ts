@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CgroupLayout } from '../../src/host/cgroups.ts';
 import { controlFilesV1, controlFilesV2 } from '../../src/host/control-files.ts';
 import { explainMissing } from '../../src/job/explain.ts';
 
@@ -76,7 +77,11 @@ describe('the reason for a control file that is not there', () => {
   });
 
   it('is the hierarchy on cgroup v1, or the kernel where the job has a group in it', () => {
-    const layout = { mode: 'legacy', v2: undefined, v1: new Map([['memory', { mount: root, root: '/' }]]) } as const;
+    const layout: CgroupLayout = {
+      mode: 'legacy',
+      v2: undefined,
+      v1: new Map([['memory', { mount: root, root: '/' }]]),
+    };
     const files = controlFilesV1(layout, new Map([['memory', '/a']]));
     expect(explainMissing('AllowedCPUs=0', 'cpuset', 'cpuset.cpus', files).text).toContain(
       'the job has no group in a v1 hierarchy of the cpuset controller',
