@@ -65,7 +65,8 @@ export class SystemdServices implements Services {
     const mainPid = Number(
       await link.persist(({ manager }) => manager.get(unitPath(last.unit), typeInterface(last.unit), 'ExecMainPID')),
     );
-    if (!isAwaited) watch.stop();
+    if (isAwaited) watch.begin();
+    else watch.stop();
     const group = new SystemdGroup({
       link,
       paths,

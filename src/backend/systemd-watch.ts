@@ -13,6 +13,8 @@ export interface ServiceResult extends ServiceEnd {
 
 export interface ServiceWatch {
   readonly ended: Promise<ServiceResult>;
+  /** The service has been started: what the unit shows from now on is its own, not that of a failed one before it. */
+  begin(): void;
   /** ExecMainStatus as it is now, for a service that failed to start; undefined when its unit is gone. */
   status(): Promise<number | undefined>;
   stop(): void;
@@ -36,20 +38,20 @@ export async function watchService(link: SystemdLink, unit: string): Promise<Ser
   });
   // The watch can fail before anybody awaits it.
   ended.catch(() => undefined);
-  let wasSeen = false;
+  let hasBegun = false;
   let isOver = false;
 
   const look = async ({ manager }: Session): Promise<void> => {
-    if (isOver) return;
+    if (isOver || !hasBegun) return;
     const state = await manager.get(path, UNIT_INTERFACE, 'ActiveState').catch((error: unknown) => {
       if (busErrorName(error) === NO_SUCH_UNIT || isUnknownObject(error)) return 'gone';
       throw error;
     });
-    if (state === 'gone' && !wasSeen) return;
     if (state === 'gone') return end(() => fail(goneError(unit)));
+    if (state !== 'inactive' && state !== 'failed') return;
     const values = await manager.getAll(path, typeInterface(unit));
-    if (values.ExecMainPID !== 0) wasSeen = true;
-    if (!wasSeen || (state !== 'inactive' && state !== 'failed')) return;
+    // A unit that was unloaded is loaded again by the question, empty.
+    if (values.ExecMainCode === 0) return end(() => fail(goneError(unit)));
     const status = Number(values.ExecMainStatus);
     const hasExited = values.ExecMainCode === CLD_EXITED;
     const exit = hasExited ? { code: status, signal: null } : { code: null, signal: signalName(status) };
@@ -93,7 +95,11 @@ export async function watchService(link: SystemdLink, unit: string): Promise<Ser
     const value = await manager.get(path, typeInterface(unit), 'ExecMainStatus').catch(() => undefined);
     return typeof value === 'number' ? value : undefined;
   };
-  return { ended, status, stop: () => end(() => undefined) };
+  const begin = (): void => {
+    hasBegun = true;
+    lookSoon();
+  };
+  return { ended, begin, status, stop: () => end(() => undefined) };
 }
 
 function toBigInt(value: unknown): bigint {

@@ -15,14 +15,24 @@ export interface ControlFiles {
   ancestors(controller: Controller): readonly ControlFiles[];
 }
 
+/** Files of every group of the v2 tree, whatever controllers it has (cgroup-v2.rst). */
+const ALWAYS_THERE: ReadonlySet<string> = new Set(['cpu.stat', 'cpu.pressure', 'memory.pressure', 'io.pressure']);
+
 /** A group of the v2 tree. */
 export function controlFilesV2(hierarchy: Hierarchy, path: string): ControlFiles {
   const folder = groupFolder(hierarchy, path);
+  let offered: readonly string[] | undefined;
+  // A controller that the group does not have has no files there; asking for each one costs an exception.
+  const isOffered = (controller: Controller, file: string): boolean => {
+    if (!file.startsWith(`${controller}.`) || ALWAYS_THERE.has(file)) return true;
+    offered ??= (readIfThere(`${folder}/cgroup.controllers`) ?? '').trim().split(' ');
+    return offered.includes(controller);
+  };
   return {
     version: 2,
     path,
     folder: () => folder,
-    read: (_, file) => readIfThere(`${folder}/${file}`),
+    read: (controller, file) => (isOffered(controller, file) ? readIfThere(`${folder}/${file}`) : undefined),
     ancestors: () => parents(hierarchy, path).map((parent) => controlFilesV2(hierarchy, parent)),
   };
 }

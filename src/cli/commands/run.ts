@@ -43,8 +43,9 @@ export async function run(words: readonly string[], given: RunOptions): Promise<
     const job = await launcher.launch(command, args, { ...options, signal: relay.early });
     relay.to(job.pid);
     for (const note of job.notes) say(`note: ${note}`);
-    sweepQuietly(launcher);
+    const sweeping = sweepSoon(launcher);
     const receipt = await job.result;
+    clearTimeout(sweeping);
     await deliver(receipt, given, target);
     if (receipt.leftRunning > 0) say(`note: ${leftText(receipt)}`);
     return ending(receipt);
@@ -89,7 +90,10 @@ function leftText({ leftRunning, unit, cgroup }: Receipt): string {
   return `${what} of the job still run under its limits in ${unit ?? cgroup}; --leftover kill or wait would end or await them`;
 }
 
+/** A job that ends sooner is not made to wait for the sweep. */
+const SWEEP_AFTER_MS = 100;
+
 /** Clears away what killed launchers left, while the job runs; whatever fails there is no matter of this job. */
-function sweepQuietly(launcher: Launcher): void {
-  launcher.sweep().catch(() => undefined);
+function sweepSoon(launcher: Launcher): NodeJS.Timeout {
+  return setTimeout(() => void launcher.sweep().catch(() => undefined), SWEEP_AFTER_MS).unref();
 }
