@@ -70,7 +70,7 @@ describeWithBus('the systemd backend', () => {
 
   async function open(): Promise<SystemdBackend> {
     const environment = { env: { DBUS_SESSION_BUS_ADDRESS: `unix:path=${daemon.path}` }, uid: 1000 };
-    const link = new SystemdLink('user', environment, { patienceMs: 3000, jobTimeoutMs: 2000, callTimeoutMs: 400 });
+    const link = new SystemdLink('user', environment, { patienceMs: 5000, jobTimeoutMs: 2000, callTimeoutMs: 2500 });
     return SystemdBackend.open(link, paths);
   }
 
