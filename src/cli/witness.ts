@@ -4,24 +4,16 @@ import { readIfThere } from '../host/files.ts';
 
 const PAUSE_MS = 3;
 
-/** From when on there is a bystander. Before, every signal counts as one to slicectl alone. */
-const SETTLED_MS = 50;
-
 /**
  * A bystander in slicectl's process group. A signal to the whole group (from the terminal, `kill %1`, timeout(1)) ends it
  * too; one to slicectl alone does not. Node has no siginfo, which would tell the two apart.
  */
 export class Witness {
-  #child: ChildProcess | undefined;
-  // Most jobs that end at once get no signal: they are not made to wait for a second process.
-  readonly #timer = setTimeout(() => {
-    this.#child = standing();
-  }, SETTLED_MS).unref();
+  #child: ChildProcess = standing();
 
   /** Whether the signal that has just come went to the whole group. SIGQUIT, which leaves core files, it does not see. */
   async sawIt(): Promise<boolean> {
     const child = this.#child;
-    if (child === undefined) return false;
     let calm = 0;
     // A group's signals are queued one after another: two looks in which nothing happens to it, and it was left out.
     while (calm < 2) {
@@ -37,8 +29,7 @@ export class Witness {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
-    this.#child?.stdin?.destroy();
+    this.#child.stdin?.destroy();
   }
 }
 
