@@ -90,6 +90,12 @@ describeWithBus('the systemd backend', () => {
     expect([...fake.units.keys()]).toEqual(['a.scope', expect.stringMatching(/^app-slicectl_.*\.slice$/)]);
   });
 
+  it("starts units with the job mode that throws nobody's job away", async () => {
+    await place();
+    await backend.services.makeSlice(await backend.services.plan(SERVICE)).catch(ignoreMissingGroup);
+    expect(fake.callsOf('StartTransientUnit').map(({ body }) => body[1])).toEqual(['fail', 'fail']);
+  });
+
   it('takes a job for placed whose end is never reported, if the process is where it belongs', async () => {
     fake.behaviour.jobRemoved = 'never';
     expect((await place()).unit).toBe('a.scope');
