@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Variant } from 'dbus-next';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { GroupRequest, ServiceRequest } from '../../src/backend/backend.ts';
@@ -44,8 +45,10 @@ describeWithBus('the systemd backend', () => {
   let root: string;
   let paths: HostPaths;
   let backend: SystemdBackend;
+  let isBack: Promise<void> | undefined;
 
   beforeEach(async () => {
+    isBack = undefined;
     daemon = await startDaemon();
     fake = await FakeSystemd.start(daemon.path);
     root = mkdtempSync(join(tmpdir(), 'slicectl-host-'));
@@ -62,6 +65,7 @@ describeWithBus('the systemd backend', () => {
     backend = await open();
   });
   afterEach(async () => {
+    await isBack;
     backend.close();
     fake.disconnect();
     await daemon.stop();
@@ -252,7 +256,8 @@ describeWithBus('the systemd backend', () => {
       if (moment !== at) return undefined;
       fake.behaviour.onStart = (later, again) => (later === 'made' ? attach(again) : undefined);
       fake.disconnect();
-      setTimeout(() => void fake.connect(), 30);
+      const own = fake;
+      isBack = sleep(30).then(() => own.connect());
       return false;
     };
   }

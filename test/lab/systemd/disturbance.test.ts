@@ -1,9 +1,10 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CONTAINERS, Lab, lastReceipt } from './support.ts';
 
-/** Kills the message bus as a crash would; the manager connects to the next one by itself. */
+/** Kills the message bus as a crash would; the manager connects to the next one by itself, and logins need logind to. */
 const KILL_BUS = `kill -9 $(systemctl show dbus.service -p MainPID --value); sleep 0.3
-  systemctl reset-failed dbus.service dbus.socket 2>/dev/null; systemctl start dbus.socket dbus.service`;
+  systemctl reset-failed dbus.service dbus.socket 2>/dev/null; systemctl start dbus.socket dbus.service
+  systemctl restart systemd-logind.service`;
 
 const DISTURBANCES = [
   ['daemon-reload', 'systemctl daemon-reload'],
