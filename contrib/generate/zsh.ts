@@ -34,7 +34,7 @@ function specifications(options: readonly OptionFacts[]): string {
 export function zshCompletion(program: ProgramFacts): string {
   const cases = program.commands.map(({ name, options }) => {
     const rest =
-      name === 'run' ? `        '(-)1: :_command_names -e' \\\n        '*::: :_normal'` : '        && return';
+      name === 'run' ? `        '(-)1:command: _command_names -e' \\\n        '*::arguments: _normal'` : '        && return';
     return `    ${name})
       _arguments -S -A '-*' \\
 ${specifications(options)}
