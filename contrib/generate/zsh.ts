@@ -31,14 +31,33 @@ function specifications(options: readonly OptionFacts[]): string {
   return options.map((option) => `        ${specification(option)} \\`).join('\n');
 }
 
+/** Gives the command that is to run, and its arguments, to their own completion. */
+function jobWords(options: readonly OptionFacts[]): string {
+  const takers = options.filter(({ placeholder }) => placeholder !== undefined).flatMap(({ names }) => names);
+  return `      local -i i=2
+      while ((i < CURRENT)); do
+        case $words[i] in
+          --) ((i++)); break ;;
+          ${takers.join('|')}) ((i += 2)) ;;
+          -*) ((i++)) ;;
+          *) break ;;
+        esac
+      done
+      if ((i < CURRENT)) || [[ $i -eq $CURRENT && ($words[i] != -* || $words[i-1] == --) ]]; then
+        shift $((i - 1)) words
+        ((CURRENT -= i - 1))
+        _normal
+        return
+      fi
+`;
+}
+
 export function zshCompletion(program: ProgramFacts): string {
   const cases = program.commands.map(({ name, options }) => {
-    const rest =
-      name === 'run' ? `        '(-)1:command: _command_names -e' \\\n        '*::arguments: _normal'` : '        && return';
     return `    ${name})
-      _arguments -S -A '-*' \\
+${name === 'run' ? jobWords(options) : ''}      _arguments -S -A '-*' \\
 ${specifications(options)}
-${rest}
+        && return
       ;;`;
   });
   const offers = program.commands.map(({ name, description }) => quoted(`${name}:${description}`));
@@ -58,14 +77,14 @@ _slicectl_profiles() {
 _slicectl() {
   local curcontext=$curcontext state line
   local -A opt_args
-  local -a commands
-  commands=(${offers.join(' ')})
+  local -a offers
+  offers=(${offers.join(' ')})
   _arguments -C -A '-*' \\
 ${specifications(program.options)}
         '1:command:->command' \\
         '*::argument:->argument' && return
   case $state in
-    command) _describe command commands; return ;;
+    command) _describe command offers; return ;;
   esac
   case $words[1] in
 ${cases.join('\n')}
