@@ -13,14 +13,16 @@ export { type Amount, type Machine, parseSize, printSize } from './core/quantity
 export { parseTimespan, printTimespan } from './core/timespan.ts';
 export { childSlice, escapeUnitText, sliceLevels, sliceName, slicePath, unitName } from './core/unit-name.ts';
 export { VERSION } from './core/version.ts';
+export type { HostPaths } from './host/paths.ts';
 export type { LimitEvent } from './job/cause.ts';
 export type { Figures } from './job/figures.ts';
-export type { Exit } from './job/gate.ts';
+export type { Descriptor, Exit } from './job/gate.ts';
 export type { LaunchOptions } from './job/launch.ts';
 export { Launcher, type LauncherOptions } from './job/launcher.ts';
 export type { InForce } from './job/proof.ts';
 export { type Receipt, type ReceiptLimit, receiptJson } from './job/receipt.ts';
 export type { Job, Leftover } from './job/running.ts';
+export type { DetachedService, ServiceOptions } from './job/service.ts';
 
 /**
  * Starts one command under limits, over a connection of its own. For more than one job open a {@link Launcher}.

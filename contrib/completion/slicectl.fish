@@ -83,7 +83,7 @@ complete -c slicectl -n '__slicectl_options_of run' -l service -d 'run as a tran
 complete -c slicectl -n '__slicectl_options_of run' -l wait -d 'wait for the service; its exit status is slicectl\'s'
 complete -c slicectl -n '__slicectl_options_of run' -l collect -d 'unload the service even after it failed'
 complete -c slicectl -n '__slicectl_options_of run' -l output -x -a 'terminal journal' -d 'where the output of the service goes'
-complete -c slicectl -n '__slicectl_options_of run' -l expand-environment -x -a 'yes no' -d 'let systemd expand $NAME in the command (default no)'
+complete -c slicectl -n '__slicectl_options_of run' -l expand-environment -x -a 'yes no' -d 'expand $NAME in the arguments (default no)'
 complete -c slicectl -n '__slicectl_options_of run' -s n -l dry-run -d 'print what would be sent and written, and do nothing'
 complete -c slicectl -n '__slicectl_options_of run' -l receipt -x -a 'text json none' -d 'the receipt on stderr (default: text on a terminal)'
 complete -c slicectl -n '__slicectl_options_of run' -l receipt-file -r -F -d 'write the receipt to a file, as JSON unless --receipt says otherwise'

@@ -36,7 +36,12 @@ export function systemdUnable(
     if (value === 'idle' && facts.version < 252) {
       return { why: `CPUWeight=idle came with systemd 252, this is ${facts.version}`, hint: 'write a weight of 1' };
     }
-    if (!isV1 || row.scope === 'job') return undefined;
+    if (!isV1) return undefined;
+    if (row.name === 'OOMPolicy' && value !== 'continue') {
+      const why = 'on cgroup v1 systemd does not learn of kills for memory';
+      return { why, hint: 'write OOMPolicy=continue, or give --best-effort' };
+    }
+    if (row.scope === 'job') return undefined;
     const usable = row.v1 && V1_OF_SYSTEMD.includes(row.v1.controller) && row.name !== 'MemorySwapMax';
     if (usable) return undefined;
     const why = 'this host runs systemd on cgroup v1, where systemd does not manage it';
@@ -125,6 +130,20 @@ export function unitProperties(
   ];
 }
 
+/**
+ * Keeps controllers out of the unit in the job's slice, so that its processes are charged to the slice itself: kernels
+ * before 6.12 count refused forks, and cgroup v1 counts kills, only in the group of the process, which vanishes with it.
+ * systemd before 253 would also stop a scope whose memory.events it watches. OOMPolicy needs that file.
+ */
+export function withoutAccounting({ OOMPolicy }: Limits): DbusProperty[] {
+  return [
+    ['CPUAccounting', 'b', false],
+    ['MemoryAccounting', 'b', OOMPolicy !== undefined && OOMPolicy !== 'continue'],
+    ['TasksAccounting', 'b', false],
+    ['IOAccounting', 'b', false],
+  ];
+}
+
 export function startStep(
   unit: string,
   properties: readonly DbusProperty[],
@@ -137,7 +156,11 @@ export function startStep(
 export function scopePlan(request: GroupRequest, facts: SystemdFacts, settled: SettledLimits, id: string): Plan {
   const { slice, unit } = jobUnits(request, facts, id, '.scope');
   const reference: DbusProperty[] = endsBySystemd(settled.limits) ? [['AddRef', 'b', true]] : [];
-  const properties = [...unitProperties(request, slice, settled, facts.version), ...reference];
+  const properties = [
+    ...unitProperties(request, slice, settled, facts.version),
+    ...withoutAccounting(settled.limits),
+    ...reference,
+  ];
   const auxiliary = [{ unit: slice, properties: sliceProperties(request.description, settled.limits) }];
   const steps = [{ ...startStep(unit, properties, auxiliary), takesJob: true }];
   return { kind: 'systemd', unit, description: request.description, ...settled, steps };

@@ -5,7 +5,15 @@ import { typeInterface, UNIT_INTERFACE, unitPath } from '../dbus/systemd1.ts';
 import { type ControlFiles, controlFilesV1, controlFilesV2 } from '../host/control-files.ts';
 import type { CallStep, Plan, ServiceRequest, Services, StartedService } from './backend.ts';
 import { SystemdGroup } from './systemd-group.ts';
-import { groupProperties, jobUnits, parentSlice, sliceProperties, startStep, unitProperties } from './systemd-plan.ts';
+import {
+  groupProperties,
+  jobUnits,
+  parentSlice,
+  sliceProperties,
+  startStep,
+  unitProperties,
+  withoutAccounting,
+} from './systemd-plan.ts';
 import { dropSlice, type IsMade, NO_SUCH_UNIT, type SystemdContext, settleFor, startUnit } from './systemd-start.ts';
 import { watchService } from './systemd-watch.ts';
 
@@ -33,7 +41,7 @@ export class SystemdServices implements Services {
     const steps = request.isAwaited
       ? [
           startStep(slice, sliceProperties(request.description, settled.limits)),
-          startStep(unit, [...properties, ['AddRef', 'b', true]]),
+          startStep(unit, [...properties, ...withoutAccounting(settled.limits), ['AddRef', 'b', true]]),
         ]
       : [startStep(unit, [...properties, ...groupProperties(settled.limits), ['AddRef', 'b', true]])];
     return { kind: 'systemd', unit, description: request.description, ...settled, steps };

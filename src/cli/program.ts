@@ -111,12 +111,7 @@ function runCommand(done: (ending: Ending) => void): Command {
     ['Service:', '--wait', "wait for the service; its exit status is slicectl's"],
     ['Service:', '--collect', 'unload the service even after it failed'],
     ['Service:', '--output <where>', 'where the output of the service goes', ['terminal', 'journal']],
-    [
-      'Service:',
-      '--expand-environment <yes|no>',
-      'let systemd expand $NAME in the command (default no)',
-      ['yes', 'no'],
-    ],
+    ['Service:', '--expand-environment <yes|no>', 'expand $NAME in the arguments (default no)', ['yes', 'no']],
     ['Output:', '-n, --dry-run', 'print what would be sent and written, and do nothing'],
     ['Output:', '--receipt <form>', 'the receipt on stderr (default: text on a terminal)', ['text', 'json', 'none']],
     ['Output:', '--receipt-file <file>', 'write the receipt to a file, as JSON unless --receipt says otherwise'],

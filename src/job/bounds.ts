@@ -10,10 +10,7 @@ export interface Bound {
 
 /** The smallest bound on the way up, or the effective set; undefined where nothing binds. */
 export function tightest(row: Row, form: CgroupForm<LimitValue>, files: ControlFiles): Bound | undefined {
-  if (row.ancestors === 'effective') {
-    const set = form.read((c, f) => files.read(c, f));
-    return set === undefined ? undefined : { value: set, cgroup: files.path };
-  }
+  if (row.ancestors === 'effective') return effective(form, files);
   if (row.ancestors !== 'smallest') return undefined;
   let best: { value: LimitValue; cgroup: string } | undefined;
   for (const group of [files, ...files.ancestors(form.controller)]) {
@@ -59,4 +56,18 @@ function tighterDevice(above: LimitValue, value: LimitValue, { devices }: FileCo
 export function printAbove(row: Row, above: LimitValue, value: LimitValue, context: FileContext): string {
   const device = tighterDevice(above, value, context);
   return printLimit(row.name, device ? [device] : above);
+}
+
+/**
+ * The effective set of the nearest group that has the controller, since a group without it may use what that one may;
+ * undefined where this is all that the topmost group has.
+ */
+function effective(form: CgroupForm<LimitValue>, files: ControlFiles): Bound | undefined {
+  const sets = [files, ...files.ancestors(form.controller)].flatMap((group) => {
+    const value = form.read((c, f) => group.read(c, f));
+    return value === undefined ? [] : [{ value, cgroup: group.path }];
+  });
+  const [nearest] = sets;
+  const isAll = nearest && String(nearest.value) === String(sets.at(-1)?.value);
+  return isAll && nearest.cgroup !== files.path ? undefined : nearest;
 }

@@ -2,24 +2,15 @@ import { constants } from 'node:os';
 import type { Ending } from '../backend/backend.ts';
 import { printLimit } from '../core/limits.ts';
 import type { Limits } from '../core/properties/row.ts';
-import type { OomRecord } from '../host/kernel-log.ts';
 import { type Counters, risen } from './counters.ts';
 import type { Exit } from './gate.ts';
 
 /** Something that a limit did to the job. */
 export interface LimitEvent {
-  readonly kind:
-    | 'memory'
-    | 'memory-above'
-    | 'memory-machine'
-    | 'tasks'
-    | 'tasks-above'
-    | 'runtime'
-    | 'oom-policy'
-    | 'aborted';
+  readonly kind: 'memory' | 'memory-above' | 'memory-machine' | 'tasks' | 'tasks-above' | 'runtime' | 'aborted';
   readonly text: string;
-  /** Processes killed or forks refused; null where the kernel does not say. */
-  readonly count: number | null;
+  /** Processes killed or forks refused. */
+  readonly count: number;
   /** The group whose limit it was, where it is not the job's own. */
   readonly cgroup: string | null;
 }
@@ -38,15 +29,8 @@ export interface Circumstances {
   readonly jobGroup: string;
   readonly before: Counters;
   readonly after: Counters;
-  /** Refusals counted in a group below the job's, on kernels that count nowhere else. */
-  readonly refusedForks: bigint | undefined;
-  /** Kills that the kernel's log tells of, where no group keeps their count. */
-  readonly loggedKills: readonly OomRecord[] | undefined;
   readonly wasAborted: boolean;
 }
-
-/** What a shell answers for a child that SIGKILL ended. */
-const SIGKILL_STATUS = 128 + constants.signals.SIGKILL;
 
 /** Why the job ended, in words. A kill is blamed on the group whose own limit counted up meanwhile. */
 export function verdict(facts: Circumstances): Verdict {
@@ -81,22 +65,11 @@ function plain(exit: Exit, status: number): string {
   return `killed by ${exit.signal} (${constants.signals[exit.signal]}), which came from outside of slicectl`;
 }
 
-function memoryEvent(facts: Circumstances): LimitEvent | undefined {
-  const { exit, limits, jobGroup, before, after } = facts;
-  const logged = facts.loggedKills;
-  const holder = logged?.[0] ? { group: logged[0].limitOf } : risen(before.memoryLimitHits, after.memoryLimitHits);
-  const counted =
-    before.oomKills !== undefined && after.oomKills !== undefined ? Number(after.oomKills - before.oomKills) : null;
-  const kills = counted ?? logged?.length ?? null;
-  // Without a count, a limit that was reached and a first process that SIGKILL ended are taken together.
-  const isLikely = holder !== undefined && (exit.signal === 'SIGKILL' || exit.code === SIGKILL_STATUS);
-  if (kills === 0 || (kills === null && !isLikely)) return undefined;
-  const victims =
-    kills === null
-      ? 'cgroup v1 does not say how many processes'
-      : kills === 1
-        ? '1 process killed'
-        : `${kills} processes killed`;
+function memoryEvent({ limits, jobGroup, before, after }: Circumstances): LimitEvent | undefined {
+  const kills = Number(after.oomKills - before.oomKills);
+  if (kills === 0) return undefined;
+  const victims = kills === 1 ? '1 process killed' : `${kills} processes killed`;
+  const holder = risen(before.memoryLimitHits, after.memoryLimitHits);
   if (!holder) {
     return {
       kind: 'memory-machine',
@@ -117,9 +90,8 @@ function memoryEvent(facts: Circumstances): LimitEvent | undefined {
   };
 }
 
-function tasksEvent({ limits, jobGroup, before, after, refusedForks }: Circumstances): LimitEvent | undefined {
-  const below = refusedForks ? { group: jobGroup, by: refusedForks } : undefined;
-  const holder = risen(before.taskLimitHits, after.taskLimitHits) ?? below;
+function tasksEvent({ limits, jobGroup, before, after }: Circumstances): LimitEvent | undefined {
+  const holder = risen(before.taskLimitHits, after.taskLimitHits);
   if (!holder) return undefined;
   const times = holder.by === 1n ? 'once' : `${holder.by} times`;
   if (holder.group === jobGroup) {

@@ -4,8 +4,8 @@ import type { ControlFiles } from '../host/control-files.ts';
 
 /** Event counts that tell whose limit was reached. */
 export interface Counters {
-  /** Processes that the kernel killed in the job for memory; undefined where that count went with the group it was in. */
-  readonly oomKills: bigint | undefined;
+  /** Processes that the kernel killed in the job for memory. */
+  readonly oomKills: bigint;
   /** Groups, the job's first and then those above, with how often each one's own memory limit led to a kill. */
   readonly memoryLimitHits: ReadonlyMap<string, bigint>;
   /** Groups as above, with how often each one's own TasksMax refused a fork. */
@@ -15,22 +15,17 @@ export interface Counters {
 /**
  * v2: memory.events.local counts `oom` in the group whose limit was reached, memory.events counts `oom_kill` where the
  * victim was and above (cgroup-v2.rst, since 5.2). v1: the failcnt of the limit that was reached counts, oom_control's
- * oom_kill in the victim's group only.
+ * oom_kill in the victim's group, which is the job's.
  */
-export function readCounters(files: ControlFiles, leaf: ControlFiles): Counters {
+export function readCounters(files: ControlFiles): Counters {
   const isV2 = files.version === 2;
   return {
-    oomKills: isV2 ? (keyed(files, 'memory', 'memory.events', 'oom_kill') ?? 0n) : killsOnV1(files, leaf),
+    oomKills: keyed(files, 'memory', isV2 ? 'memory.events' : 'memory.oom_control', 'oom_kill') ?? 0n,
     memoryLimitHits: upward(files, 'memory', (group) =>
       isV2 ? keyed(group, 'memory', 'memory.events.local', 'oom') : failures(group),
     ),
     taskLimitHits: upward(files, 'pids', (group) => keyed(group, 'pids', tasksFile(group), 'max')),
   };
-}
-
-function killsOnV1(files: ControlFiles, leaf: ControlFiles): bigint | undefined {
-  if (files.folder('memory') === undefined) return 0n;
-  return leaf.path === files.path ? keyed(files, 'memory', 'memory.oom_control', 'oom_kill') : undefined;
 }
 
 /** From Linux 6.12 on pids.events counts at the limit that was reached, with all below it, and pids.events.local without. */

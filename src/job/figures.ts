@@ -31,47 +31,49 @@ export interface Figures {
   readonly unavailable: Readonly<Record<string, string>>;
 }
 
-/** Collects why figures are missing while they are read. */
+/** Reads each file once, so that figures of one file belong together, and collects why some are missing. */
 class Reader {
   readonly unavailable: Record<string, string> = {};
   readonly files: ControlFiles;
+  readonly #contents = new Map<string, string | undefined>();
 
   constructor(files: ControlFiles) {
     this.files = files;
   }
 
+  content(controller: Controller, file: string): string | undefined {
+    const key = `${controller} ${file}`;
+    if (!this.#contents.has(key)) this.#contents.set(key, this.files.read(controller, file));
+    return this.#contents.get(key);
+  }
+
   /** One number in a file of its own. */
-  single(figure: string, controller: Controller, file: string, why: string): bigint | null {
-    const value = readAmount(this.files.read(controller, file));
-    return this.#told(figure, value === 'infinity' ? undefined : value, controller, file, why);
+  single(figure: string, controller: Controller, file: string, where: string): bigint | null {
+    const value = readAmount(this.content(controller, file));
+    return this.#told(figure, value === 'infinity' ? undefined : value, controller, file, where);
   }
 
   /** A value of a file of `key value` lines. */
-  keyed(figure: string, controller: Controller, file: string, key: string, why: string): bigint | null {
-    const content = this.files.read(controller, file);
-    const text = lines(content ?? '').find(([name]) => name === key)?.[1];
-    return this.#told(figure, text === undefined ? undefined : BigInt(text), controller, file, why);
+  keyed(figure: string, controller: Controller, file: string, key: string, where: string): bigint | null {
+    const text = lines(this.content(controller, file) ?? '').find(([name]) => name === key)?.[1];
+    return this.#told(figure, text === undefined ? undefined : BigInt(text), controller, file, where);
   }
 
   /** The total of the `some` line of a pressure file. */
   pressure(figure: string, file: string): bigint | null {
-    const total = /^some .*total=(\d+)/m.exec(this.files.read('cpu', file) ?? '')?.[1];
-    return this.#told(
-      figure,
-      total === undefined ? undefined : BigInt(total),
-      'cpu',
-      file,
-      'the kernel has CONFIG_PSI and psi=1',
-    );
+    const total = /^some .*total=(\d+)/m.exec(this.content('cpu', file) ?? '')?.[1];
+    const where = 'the kernel has CONFIG_PSI and psi=1';
+    return this.#told(figure, total === undefined ? undefined : BigInt(total), 'cpu', file, where);
   }
 
-  #told(figure: string, value: bigint | undefined, controller: Controller, file: string, why: string): bigint | null {
+  #told(figure: string, value: bigint | undefined, controller: Controller, file: string, where: string): bigint | null {
     if (value !== undefined) return value;
+    const isThere = this.content(controller, file) !== undefined;
     const reason =
       this.files.folder(controller) === undefined
         ? `there is no ${controller} hierarchy`
-        : `the job's group has no ${file}`;
-    this.unavailable[figure] = `${reason}; it is there where ${why}`;
+        : `the job's group has ${isThere ? 'no such line in its' : 'no'} ${file}`;
+    this.unavailable[figure] = `${reason}; it is there where ${where}`;
     return null;
   }
 }
@@ -89,7 +91,7 @@ function readV2(reader: Reader): Figures {
       key,
       key.endsWith('usec') && !key.startsWith('thr') ? 'cgroup v2 is' : 'the cpu controller is enabled',
     );
-  const io = sumIo(reader.files.read('io', 'io.stat'));
+  const io = sumIo(reader.content('io', 'io.stat'));
   if (!io)
     for (const key of IO_FIGURES)
       reader.unavailable[`io.${key}`] =

@@ -100,7 +100,7 @@ export async function launch(
     if (options.nice !== undefined) beNice(gate.pid, options.nice);
     throwIfAborted(options.signal);
     const notes = [...plan.notes.map(({ text }) => text), ...proof.findings.map(({ text }) => text)];
-    const before = readCounters(group.files, group.leaf);
+    const before = readCounters(group.files);
     const parts = { backend: pad.backend, plan, group, gate, proof, asked, before, notes };
     const rest = {
       command: [command, ...args],

@@ -4,12 +4,10 @@ import { badInput } from '../core/errors.ts';
 import { type LimitsInput, limits } from '../core/limits.ts';
 import { rowOf } from '../core/properties/table.ts';
 import type { Machine } from '../core/quantity.ts';
-import { type OomRecord, readOomKills } from '../host/kernel-log.ts';
 import type { HostPaths } from '../host/paths.ts';
 import { verdict } from './cause.ts';
 import { type Counters, readCounters } from './counters.ts';
 import { type Figures, readFigures } from './figures.ts';
-import { countForks } from './forks.ts';
 import type { Gate } from './gate.ts';
 import { mustHold, type Proof, prove } from './proof.ts';
 import type { Receipt } from './receipt.ts';
@@ -55,6 +53,7 @@ export class Job {
   readonly #start = new Date();
   readonly #startedAt = performance.now();
   #wasAborted = false;
+  #wasKilled = false;
 
   /** Releases the gate. */
   constructor(parts: RunningParts, env: Readonly<Record<string, string>>) {
@@ -109,6 +108,7 @@ export class Job {
 
   /** Signals every process of the job. With SIGKILL it resolves when none is left. */
   kill(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    this.#wasKilled ||= signal === 'SIGKILL';
     return this.#parts.group.kill(signal);
   }
 
@@ -117,24 +117,26 @@ export class Job {
     return readFigures(this.#parts.group.files);
   }
 
-  /** Under systemd on cgroup v1 the count of kills goes with the scope's group; the kernel's log keeps them. */
-  #loggedKills(after: Counters): readonly OomRecord[] | undefined {
-    if (after.oomKills !== undefined) return undefined;
-    return readOomKills()?.filter(({ victimIn }) => `${victimIn}/`.startsWith(`${this.cgroup}/`));
+  /** Removes the group; processes that were killed, or are about to be gone, are waited for. */
+  async #removed(): Promise<boolean> {
+    const { group } = this.#parts;
+    if (this.#wasKilled) await group.whenEmpty();
+    if (await group.remove()) return true;
+    if (group.processes().length > 0) return false;
+    await group.whenEmpty();
+    return group.remove();
   }
 
   async #finish(): Promise<Receipt> {
     const { gate, group, plan, backend, before } = this.#parts;
-    const forks = countForks(group.files, group.leaf);
     const { ranUsec, ...exit } = await gate.exited;
     const wallUsec = ranUsec ?? BigInt(Math.round((performance.now() - this.#startedAt) * 1000));
-    const refused = forks.stop();
     if (this.#parts.leftover === 'kill' && group.processes().length > 0) await group.kill('SIGKILL');
     if (this.#parts.leftover === 'wait') await group.whenEmpty(this.#parts.signal);
-    const figures = withForks(readFigures(group.files), refused);
-    const after = readCounters(group.files, group.leaf);
+    const figures = readFigures(group.files);
+    const after = readCounters(group.files);
     const ending = await group.ending();
-    const leftRunning = (await group.remove()) ? 0 : group.processes().length;
+    const leftRunning = (await this.#removed()) ? 0 : group.processes().length;
     if (leftRunning > 0) this.#parts.left.add(group);
     const facts = {
       exit,
@@ -143,8 +145,6 @@ export class Job {
       jobGroup: this.cgroup,
       before,
       after,
-      refusedForks: refused,
-      loggedKills: this.#loggedKills(after),
       wasAborted: this.#wasAborted,
     };
     return {
@@ -162,8 +162,4 @@ export class Job {
       notes: this.notes,
     };
   }
-}
-
-function withForks(figures: Figures, refused: bigint | undefined): Figures {
-  return refused === undefined ? figures : { ...figures, tasks: { ...figures.tasks, refusedForks: refused } };
 }

@@ -55,7 +55,7 @@ export async function launchService(
     const files = await services.makeSlice(plan);
     const proof = prove(files, { ...plan, asked, paths: pad.paths, leaf: undefined });
     if (!request.bestEffort) mustHold(proof);
-    const before = readCounters(files, files);
+    const before = readCounters(files);
     const { group, mainPid, ended } = await services.start(plan);
     if (!ended) throw new Error('an awaited service has an end');
     const gate: Gate = {

@@ -23,11 +23,16 @@ export function lacking({ needs, also = [] }: Scenario, { backend }: Pick<Launch
     return absent.length > 0 ? `not mounted as v1: ${absent.join(', ')}` : undefined;
   }
   const mount = layout.v2?.mount ?? '';
-  const own = backend.kind === 'systemd' || !layout.v2 ? '/' : (readMembership(HOST, 'self')?.v2 ?? '/');
+  const own = backend.kind === 'systemd' || !layout.v2 ? '/' : base(readMembership(HOST, 'self')?.v2 ?? '/');
   const folder = layout.v2 ? groupFolder(layout.v2, own) : mount;
   const offered = readFileSync(`${folder}/cgroup.controllers`, 'utf8').trim().split(' ');
   const absent = needs.filter((controller) => !offered.includes(controller));
   return absent.length > 0 ? `cgroup v2 here has no controller ${absent.join(', ')}` : undefined;
+}
+
+/** The group below which the backend makes jobs: not the leaf into which it moved this process. */
+function base(group: string): string {
+  return group.replace(/\/[^/]*slicectl_supervisor[^/]*$/, '') || '/';
 }
 
 export interface RestorableGround extends Ground {
@@ -83,8 +88,8 @@ function plainSlice(launcher: Launcher, name: string, limits: Readonly<Record<st
     const hierarchy = isV1 ? layout.v1.get(controller) : layout.v2;
     const group = (isV1 ? own?.v1.get(controller) : own?.v2) ?? '/';
     if (!hierarchy || text === undefined) continue;
-    const base = groupFolder(hierarchy, group.replace(/\/[^/]*slicectl_supervisor[^/]*$/, '') || '/');
-    const folder = `${base}/${name}`;
+    const parent = groupFolder(hierarchy, base(group));
+    const folder = `${parent}/${name}`;
     if (!existsSync(folder)) mkdirSync(folder);
     made.add(folder);
     if (existsSync(`${folder}/${file}`)) writeFileSync(`${folder}/${file}`, text);

@@ -27,7 +27,10 @@ function parseQuota(text: string): Amount {
   if (text.trim() === 'infinity') return 'infinity';
   const permyriad = parsePermyriad(text);
   if (permyriad === undefined) {
-    throw badInput(`CPUQuota=${quote(text)} is not a percentage`, 'write 50% for half a CPU, 200% for two');
+    throw badInput(
+      `CPUQuota=${quote(text)} is not a percentage with at most two decimals`,
+      'write 50% for half a CPU, 200% for two',
+    );
   }
   if (permyriad === 0n) throw badInput('CPUQuota=0% would stop the job for ever', 'write at least 0.01%');
   return bounded(permyriad * 100n, text);
