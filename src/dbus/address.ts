@@ -72,8 +72,8 @@ export function socketPaths(text: string): readonly string[] {
   }
   if (paths.length === 0) {
     throw badInput(
-      `The bus address ${quote(text)} has no "unix:path=" (only ${passedOver.join(', ')}).`,
-      'Set the variable to an address such as unix:path=/run/user/1000/bus.',
+      `the bus address ${quote(text)} has no "unix:path=" (only ${passedOver.join(', ')})`,
+      'set the variable to an address such as unix:path=/run/user/1000/bus',
     );
   }
   return paths;

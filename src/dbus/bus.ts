@@ -59,7 +59,7 @@ async function open(
 
 function connectionEnded(path: string, failure: unknown): SlicectlError {
   const why = failure instanceof Error ? `: ${failure.message}` : '';
-  return new SlicectlError('E_BUS_LOST', `The bus at ${quote(path)} ended the connection${why}.`, {
+  return new SlicectlError('E_BUS_LOST', `the bus at ${quote(path)} ended the connection${why}`, {
     data: { path },
     ...(failure !== undefined && { cause: failure }),
   });

@@ -108,7 +108,7 @@ export class Client implements Bus {
   }
 
   close(): void {
-    this.lost(new SlicectlError('E_BUS_LOST', 'The bus connection was closed by this program.'));
+    this.lost(new SlicectlError('E_BUS_LOST', 'the bus connection was closed by this program'));
   }
 
   /** Called by the wire for each message. */
@@ -170,7 +170,7 @@ export class Client implements Bus {
   #expire(pending: Pending, timeoutMs: number): void {
     for (const [serial, each] of this.#underWay) if (each === pending) this.#underWay.delete(serial);
     const { call, about } = pending;
-    const message = `${call.destination} did not answer ${callName(call, about)} within ${timeoutMs / 1000} s.`;
+    const message = `${call.destination} did not answer ${callName(call, about)} within ${timeoutMs / 1000} s`;
     const data = { member: call.member, timeoutMs, ...(about !== undefined && { about }) };
     this.#settle(pending, () => pending.reject(new SlicectlError('E_TIMEOUT', message, { data })));
     this.#pump();
@@ -185,7 +185,7 @@ export class Client implements Bus {
   #lostDuring(call: Call, about: string | undefined, sent: boolean, reason: SlicectlError): SlicectlError {
     return new SlicectlError(
       'E_BUS_LOST',
-      `The bus connection was gone for ${callName(call, about)}: ${reason.message}`,
+      `the bus connection was gone for ${callName(call, about)}: ${reason.message}`,
       {
         data: { member: call.member, sent, ...(about !== undefined && { about }) },
         cause: reason,

@@ -150,13 +150,13 @@ export class Connection {
 }
 
 function closed(): SlicectlError {
-  return new SlicectlError('E_BUS_LOST', 'The bus connection was closed by this program.');
+  return new SlicectlError('E_BUS_LOST', 'the bus connection was closed by this program');
 }
 
 function givenUp(afterMs: number, cause: unknown): SlicectlError {
   return new SlicectlError(
     'E_BUS_LOST',
-    `The bus connection was lost and did not come back within ${afterMs / 1000} s.`,
+    `the bus connection was lost and did not come back within ${afterMs / 1000} s`,
     {
       cause,
     },

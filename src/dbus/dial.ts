@@ -66,8 +66,8 @@ export async function dial(
     }
   }
   const list = failures.map(({ path, reason }) => `${quote(path)}: ${reason}`).join('; ');
-  throw new SlicectlError('E_NO_BUS', `No message bus answers (${list || 'no address is known'}).`, {
-    hint: 'Is systemd running here? Its user bus needs a login session or lingering (`loginctl enable-linger`).',
+  throw new SlicectlError('E_NO_BUS', `no message bus answers (${list || 'no address is known'})`, {
+    hint: 'is systemd running here? A user bus needs a login session or lingering: loginctl enable-linger',
     data: { paths: failures.map(({ path, reason }) => ({ path, reason })) },
     cause: failures[0]?.error,
   });

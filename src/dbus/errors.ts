@@ -19,12 +19,12 @@ const GONE_FOR_A_MOMENT = new Set(
 
 const HINTS: Readonly<Record<string, string>> = {
   [`${DBUS_ERROR}LimitsExceeded`]:
-    'The bus limits what one client or user may hold; close other connections or try again later.',
-  [`${DBUS_ERROR}ServiceUnknown`]: 'Nothing on this bus answers to that name; is systemd the init of this system?',
+    'the bus limits what one client or user may hold: close other connections or try again later',
+  [`${DBUS_ERROR}ServiceUnknown`]: 'nothing on this bus answers to that name: is systemd the init of this system?',
   [`${DBUS_ERROR}PropertyReadOnly`]:
-    'This systemd does not know the property, or it can be set only when the unit is made.',
+    'this systemd does not know the property, or it can be set only when the unit is made',
   'org.freedesktop.systemd1.UnitExists':
-    'Choose another name, or stop the unit; a failed one goes with `systemctl reset-failed`.',
+    'choose another name, or stop the unit; a failed one goes with systemctl reset-failed',
 };
 
 /** `StartTransientUnit of "a.scope"`, for messages. */
@@ -39,9 +39,9 @@ export function busError(name: string, text: string, call: Call, about: string |
     : name === 'org.freedesktop.systemd1.UnitExists'
       ? 'E_UNIT_EXISTS'
       : 'E_BUS';
-  const hint = code === 'E_PRIVILEGE' ? 'Run as root, or use your own user manager.' : HINTS[name];
+  const hint = code === 'E_PRIVILEGE' ? 'run as root, or use your own user manager' : HINTS[name];
   const words = text === '' ? name : quote(text);
-  return new SlicectlError(code, `${call.destination} refused ${callName(call, about)}: ${words}.`, {
+  return new SlicectlError(code, `${call.destination} refused ${callName(call, about)}: ${words}`, {
     ...(hint !== undefined && { hint }),
     data: { name, text, member: call.member, ...(about !== undefined && { about }) },
   });

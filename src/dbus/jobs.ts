@@ -132,8 +132,8 @@ export class Jobs {
 export function jobFailure({ job, unit, result }: JobResult): SlicectlError | undefined {
   if (result === 'done') return undefined;
   const meaning = JOB_RESULTS[result] ?? 'a word that this version does not know';
-  return new SlicectlError('E_JOB_FAILED', `The job of ${quote(unit)} ended with ${quote(result)}: ${meaning}.`, {
-    hint: `See \`systemctl status ${unit}\` and \`journalctl -u ${unit}\`.`,
+  return new SlicectlError('E_JOB_FAILED', `the job of ${quote(unit)} ended with ${quote(result)}: ${meaning}`, {
+    hint: `systemctl status ${unit} and journalctl -u ${unit} may tell more`,
     data: { job, unit, result },
   });
 }
@@ -144,8 +144,8 @@ async function asPromise(start: () => Promise<string>): Promise<string> {
 
 function noResult(unit: string, timeoutMs: number, job: string | undefined): SlicectlError {
   const what = job === undefined ? 'did not answer the request for' : 'did not report the end of the job of';
-  return new SlicectlError('E_TIMEOUT', `systemd ${what} ${quote(unit)} within ${timeoutMs / 1000} s.`, {
-    hint: `See \`systemctl list-jobs\` and \`systemctl status ${unit}\`.`,
+  return new SlicectlError('E_TIMEOUT', `systemd ${what} ${quote(unit)} within ${timeoutMs / 1000} s`, {
+    hint: `see systemctl list-jobs and systemctl status ${unit}`,
     data: { unit, timeoutMs, ...(job !== undefined && { job }) },
   });
 }
@@ -153,9 +153,9 @@ function noResult(unit: string, timeoutMs: number, job: string | undefined): Sli
 function lostDuring(unit: string, reason: SlicectlError): SlicectlError {
   return new SlicectlError(
     'E_BUS_LOST',
-    `The bus connection was gone before the job of ${quote(unit)} had ended: ${reason.message}`,
+    `the bus connection was gone before the job of ${quote(unit)} had ended: ${reason.message}`,
     {
-      hint: 'The job may have been carried out all the same.',
+      hint: 'the job may have been carried out all the same',
       data: { unit },
       cause: reason,
     },

@@ -40,7 +40,7 @@ export interface ManagerVersion {
 export function parseVersion(text: string): ManagerVersion {
   const digits = /^"?(?:systemd )?v?(\d+)/.exec(text)?.[1];
   if (digits === undefined) {
-    throw new SlicectlError('E_BUS', `systemd gives its version as ${quote(text)}, which has no number.`, {
+    throw new SlicectlError('E_BUS', `systemd gives its version as ${quote(text)}, which has no number`, {
       data: { name: 'unexpected-version', text },
     });
   }

@@ -17,7 +17,7 @@ export function variant(signature: string, value: unknown): Variant {
 }
 
 function unexpected(what: string, wanted: string, value: unknown): SlicectlError {
-  return new SlicectlError('E_BUS', `The bus gave ${what} as ${typeof value} where ${wanted} was due.`, {
+  return new SlicectlError('E_BUS', `the bus gave ${what} as ${typeof value} where ${wanted} was due`, {
     data: { name: 'unexpected-type', what },
   });
 }

@@ -209,7 +209,7 @@ describeWithBus('the systemd backend', () => {
     fake.behaviour.denied.add('StartTransientUnit');
     await expect(place()).rejects.toMatchObject({
       code: 'E_PRIVILEGE',
-      hint: 'Run as root, or use your own user manager.',
+      hint: 'run as root, or use your own user manager',
     });
   });
 

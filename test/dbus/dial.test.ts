@@ -43,7 +43,7 @@ it('the reasons of all paths are in the error, for people and for programs', asy
   };
   await expect(dial(['/a', '/b'], {}, open)).rejects.toMatchObject({
     code: 'E_NO_BUS',
-    message: 'No message bus answers ("/a": permission denied; "/b": nobody listens).',
+    message: 'no message bus answers ("/a": permission denied; "/b": nobody listens)',
     data: {
       paths: [
         { path: '/a', reason: 'permission denied' },

@@ -34,7 +34,7 @@ describe.each(CONTAINERS)('the user manager on $name', ({ name }) => {
       const { code, stderr } = await lab.sh(`env ${env} slicectl run -- touch /tmp/no-bus`, ALICE);
       expect(code).toBe(125);
       expect(stderr).toBe(
-        'slicectl: No message bus answers ("/nonexistent/bus": no such socket); Is systemd running here? Its user bus needs a login session or lingering (`loginctl enable-linger`)\n',
+        'slicectl: no message bus answers ("/nonexistent/bus": no such socket); is systemd running here? A user bus needs a login session or lingering: loginctl enable-linger\n',
       );
     }
     await lab.out('test ! -e /tmp/no-bus');
@@ -45,7 +45,7 @@ describe.each(CONTAINERS)('the user manager on $name', ({ name }) => {
       'env -u DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR=/run/user/4242 slicectl run --user -- true',
     );
     expect(code).toBe(125);
-    expect(stderr).toContain('No message bus answers ("/run/user/4242/bus": no such socket)');
+    expect(stderr).toContain('no message bus answers ("/run/user/4242/bus": no such socket)');
   });
 
   it('is the cure that --system of a user names', async () => {
