@@ -3,7 +3,6 @@ import { type AskedLimits, printLimit } from '../core/limits.ts';
 import type { DeviceAmount, LimitName, LimitValue, Row } from '../core/properties/row.ts';
 import { rowOf } from '../core/properties/table.ts';
 import { blockDevice } from '../host/devices.ts';
-import { readMachine } from '../host/machine.ts';
 import type { HostPaths } from '../host/paths.ts';
 import type { Note, SettledLimits } from './backend.ts';
 
@@ -11,6 +10,7 @@ export interface SettleTarget {
   readonly paths: HostPaths;
   /** systemd's major version. */
   readonly systemd: number;
+  readonly pageSize: bigint;
   readonly bestEffort: boolean;
   /** Why this backend cannot hold the limit, or undefined when it can. */
   unable(row: Row, value: LimitValue): { readonly why: string; readonly hint: string } | undefined;
@@ -21,7 +21,7 @@ export interface SettleTarget {
  * cannot hold.
  */
 export function settle(asked: AskedLimits, target: SettleTarget): SettledLimits {
-  const { pageSize } = readMachine(target.paths);
+  const { pageSize } = target;
   const settled: [LimitName, LimitValue][] = [];
   const devices = new Map<string, string>();
   const notes: Note[] = [];

@@ -17,11 +17,16 @@ export interface SystemdContext {
   readonly link: SystemdLink;
   readonly paths: HostPaths;
   readonly facts: SystemdFacts;
+  readonly pageSize: bigint;
   readonly nextId: () => string;
 }
 
-export function settleFor({ facts, paths }: SystemdContext, asked: AskedLimits, bestEffort: boolean): SettledLimits {
-  return settle(asked, { paths, systemd: facts.version, bestEffort, unable: systemdUnable(facts) });
+export function settleFor(
+  { facts, paths, pageSize }: SystemdContext,
+  asked: AskedLimits,
+  bestEffort: boolean,
+): SettledLimits {
+  return settle(asked, { paths, systemd: facts.version, pageSize, bestEffort, unable: systemdUnable(facts) });
 }
 
 /** Whether the unit that was asked for is there, after an attempt whose answer was lost. */

@@ -2,6 +2,7 @@ import { SlicectlError } from '../core/errors.ts';
 import { jobId, type Owner, ownerOf } from '../core/job-id.ts';
 import type { DbusProperty } from '../core/properties/row.ts';
 import { readLayout, readMembership } from '../host/cgroups.ts';
+import { readMachine } from '../host/machine.ts';
 import type { HostPaths } from '../host/paths.ts';
 import { mayBeAlive, readOwner } from '../host/process.ts';
 import type { Backend, CallStep, Group, GroupRequest, Plan, Services } from './backend.ts';
@@ -43,7 +44,7 @@ export class SystemdBackend implements Backend {
     const owner = readOwner(paths);
     let serial = 0;
     const nextId = (): string => jobId(owner, serial++);
-    return new SystemdBackend({ link, paths, facts, nextId }, owner);
+    return new SystemdBackend({ link, paths, facts, pageSize: readMachine(paths).pageSize, nextId }, owner);
   }
 
   async plan(request: GroupRequest): Promise<Plan> {

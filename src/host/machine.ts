@@ -1,20 +1,33 @@
 import { type IndexSet, parseIndexSet } from '../core/cpuset.ts';
-import type { Machine } from '../core/quantity.ts';
+import { readAmount } from '../core/properties/forms.ts';
+import type { Amount, Machine } from '../core/quantity.ts';
+import { readLayout } from './cgroups.ts';
 import { readBytesIfThere, readIfThere } from './files.ts';
 import type { HostPaths } from './paths.ts';
 
 const AT_PAGESZ = 6n;
 
-/** Facts that percentages and rounding need: memory, tasks, page size. `memoryLimit` is that of the container, if any. */
-export function readMachine(paths: HostPaths, memoryLimit: bigint | 'infinity' = 'infinity'): Machine {
+/** Facts that percentages and rounding need. */
+export function readMachine(paths: HostPaths): Machine {
   const total = BigInt(/^MemTotal:\s+(\d+) kB/m.exec(readIfThere(`${paths.proc}/meminfo`) ?? '')?.[1] ?? '0') * 1024n;
+  const limit = containerMemory(paths);
   const pidMax = sysctl(paths, 'pid_max') ?? 4_194_304n;
   const threadsMax = sysctl(paths, 'threads-max') ?? pidMax;
   return {
-    memory: memoryLimit === 'infinity' || memoryLimit > total ? total : memoryLimit,
+    memory: limit === 'infinity' || limit > total ? total : limit,
     tasks: pidMax < threadsMax ? pidMax : threadsMax,
     pageSize: pageSize(paths),
   };
+}
+
+/** The limit of the topmost group that shows here: the container's, where this is one. The machine's own root has none. */
+function containerMemory(paths: HostPaths): Amount {
+  const { v1, v2 } = readLayout(paths);
+  const files = [
+    ...(v2 ? [`${v2.mount}/memory.max`] : []),
+    ...(v1.has('memory') ? [`${v1.get('memory')?.mount}/memory.limit_in_bytes`] : []),
+  ];
+  return files.map((file) => readAmount(readIfThere(file))).find((amount) => amount !== undefined) ?? 'infinity';
 }
 
 function sysctl(paths: HostPaths, name: string): bigint | undefined {
