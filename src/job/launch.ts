@@ -13,7 +13,7 @@ import { type Gate, type GateOptions, startGate } from './gate.ts';
 import { allowance, limitsEnv } from './limits-env.ts';
 import { checkIndices } from './online.ts';
 import { mustHold, type Proof, prove } from './proof.ts';
-import { Job, type Leftover } from './running.ts';
+import { Job, type JobContext, type Leftover } from './running.ts';
 
 /** How a job is to be started. Everything has a default: a job without options runs as the command would. */
 export interface LaunchOptions {
@@ -101,21 +101,22 @@ export async function launch(
     throwIfAborted(options.signal);
     const notes = [...plan.notes.map(({ text }) => text), ...proof.findings.map(({ text }) => text)];
     const before = readCounters(group.files);
-    const parts = { backend: pad.backend, plan, group, gate, proof, asked, before, notes };
-    const rest = {
-      command: [command, ...args],
-      leftover: options.leftover ?? 'leave',
-      left: pad.left,
-      machine: pad.machine,
-      paths: pad.paths,
-      signal: options.signal,
-    };
-    return new Job({ ...parts, ...rest }, releaseEnv(pad, proof, options));
+    const parts = { plan, group, gate, proof, asked, before, notes };
+    return new Job({ ...parts, ...jobContext(pad, [command, ...args], options) }, releaseEnv(pad, proof, options));
   } catch (error) {
     await gate.close();
     await group?.remove();
     throw error;
   }
+}
+
+/** What a job keeps of the request and the launcher. */
+export function jobContext(
+  { backend, machine, paths, left }: Launchpad,
+  command: readonly string[],
+  { leftover = 'leave', signal }: Pick<LaunchOptions, 'leftover' | 'signal'>,
+): JobContext {
+  return { backend, machine, paths, left, command, leftover, signal };
 }
 
 async function placeGated(backend: Backend, plan: Plan, gate: Gate): Promise<Group> {

@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Backend, Group, Plan } from '../backend/backend.ts';
 import { badInput } from '../core/errors.ts';
-import { type LimitsInput, limits } from '../core/limits.ts';
+import { type AskedLimits, type LimitsInput, limits } from '../core/limits.ts';
 import { rowOf } from '../core/properties/table.ts';
 import type { Machine } from '../core/quantity.ts';
 import type { HostPaths } from '../host/paths.ts';
@@ -16,22 +16,26 @@ import { receiptLimits } from './receipt.ts';
 /** What becomes of processes that outlive the job's first process. */
 export type Leftover = 'leave' | 'kill' | 'wait';
 
-export interface RunningParts {
+/** What a job keeps of the request and the launcher. */
+export interface JobContext {
   readonly backend: Backend;
+  readonly machine: Machine;
+  readonly paths: HostPaths;
+  readonly command: readonly string[];
+  readonly leftover: Leftover;
+  /** Takes the group when processes are left in it, so that it can be removed later. */
+  readonly left: Set<Group>;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface RunningParts extends JobContext {
   readonly plan: Plan;
   readonly group: Group;
   readonly gate: Gate;
   readonly proof: Proof;
-  readonly command: readonly string[];
-  readonly asked: Parameters<typeof receiptLimits>[0];
+  readonly asked: AskedLimits;
   readonly before: Counters;
   readonly notes: readonly string[];
-  readonly leftover: Leftover;
-  /** Takes the group when processes are left in it, so that it can be removed later. */
-  readonly left: Set<Group>;
-  readonly machine: Machine;
-  readonly paths: HostPaths;
-  readonly signal: AbortSignal | undefined;
 }
 
 /** A job that was released from its gate. */

@@ -5,7 +5,7 @@ import { readCpus } from '../host/machine.ts';
 import { readCounters } from './counters.ts';
 import { checkCredentials } from './credentials.ts';
 import type { Gate } from './gate.ts';
-import { type LaunchOptions, type Launchpad, prepare } from './launch.ts';
+import { jobContext, type LaunchOptions, type Launchpad, prepare } from './launch.ts';
 import { allowance, limitsEnv } from './limits-env.ts';
 import { type InForce, mustHold, type Proof, prove } from './proof.ts';
 import { Job } from './running.ts';
@@ -68,19 +68,8 @@ export async function launchService(
       release: () => undefined,
       close: async () => undefined,
     };
-    const parts = { backend: pad.backend, plan, group, gate, proof, asked, before, notes: notesOf(plan, proof) };
-    return new Job(
-      {
-        ...parts,
-        command: [command, ...args],
-        leftover: options.leftover ?? 'leave',
-        left: pad.left,
-        machine: pad.machine,
-        paths: pad.paths,
-        signal: options.signal,
-      },
-      {},
-    );
+    const parts = { plan, group, gate, proof, asked, before, notes: notesOf(plan, proof) };
+    return new Job({ ...parts, ...jobContext(pad, [command, ...args], options) }, {});
   } catch (error) {
     await services.drop(plan);
     throw error;
