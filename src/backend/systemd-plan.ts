@@ -83,19 +83,24 @@ export function jobUnits(request: GroupRequest, facts: SystemdFacts, id: string,
  * The job's slice: it carries the limits, since its cgroup stays after the scope in it has gone, so that the last figures
  * of even the shortest job can be read with no process of ours inside.
  */
-export function sliceProperties(description: string, limits: Limits): DbusProperty[] {
-  return [['Description', 's', `slice of ${description}`], ...groupProperties(limits)];
+export function sliceProperties(description: string, limits: Limits, version: number): DbusProperty[] {
+  return [['Description', 's', `slice of ${description}`], ...groupProperties(limits, version)];
 }
 
 /** The limits that the kernel holds in a group, with the accounting that receipts need. */
-export function groupProperties(limits: Limits): DbusProperty[] {
+export function groupProperties(limits: Limits, version: number): DbusProperty[] {
   return [
-    ['CPUAccounting', 'b', true],
+    ...cpuAccounting(true, version),
     ['MemoryAccounting', 'b', true],
     ['TasksAccounting', 'b', true],
     ['IOAccounting', 'b', true],
     ...limitProperties(limits, 'group'),
   ];
+}
+
+/** From 258 on CPU time is always counted, and the property is thrown away (NEWS 258). */
+function cpuAccounting(isOn: boolean, version: number): DbusProperty[] {
+  return version < 258 ? [['CPUAccounting', 'b', isOn]] : [];
 }
 
 /** D-Bus properties of the limits that sit on the job's slice (`group`) or on the unit in it (`job`). */
@@ -135,9 +140,9 @@ export function unitProperties(
  * before 6.12 count refused forks, and cgroup v1 counts kills, only in the group of the process, which vanishes with it.
  * systemd before 253 would also stop a scope whose memory.events it watches. OOMPolicy needs that file.
  */
-export function withoutAccounting({ OOMPolicy }: Limits): DbusProperty[] {
+export function withoutAccounting({ OOMPolicy }: Limits, version: number): DbusProperty[] {
   return [
-    ['CPUAccounting', 'b', false],
+    ...cpuAccounting(false, version),
     ['MemoryAccounting', 'b', OOMPolicy !== undefined && OOMPolicy !== 'continue'],
     ['TasksAccounting', 'b', false],
     ['IOAccounting', 'b', false],
@@ -158,10 +163,10 @@ export function scopePlan(request: GroupRequest, facts: SystemdFacts, settled: S
   const reference: DbusProperty[] = endsBySystemd(settled.limits) ? [['AddRef', 'b', true]] : [];
   const properties = [
     ...unitProperties(request, slice, settled, facts.version),
-    ...withoutAccounting(settled.limits),
+    ...withoutAccounting(settled.limits, facts.version),
     ...reference,
   ];
-  const auxiliary = [{ unit: slice, properties: sliceProperties(request.description, settled.limits) }];
+  const auxiliary = [{ unit: slice, properties: sliceProperties(request.description, settled.limits, facts.version) }];
   const steps = [{ ...startStep(unit, properties, auxiliary), takesJob: true }];
   return { kind: 'systemd', unit, description: request.description, ...settled, steps };
 }

@@ -40,10 +40,10 @@ export class SystemdServices implements Services {
     ];
     const steps = request.isAwaited
       ? [
-          startStep(slice, sliceProperties(request.description, settled.limits)),
-          startStep(unit, [...properties, ...withoutAccounting(settled.limits), ['AddRef', 'b', true]]),
+          startStep(slice, sliceProperties(request.description, settled.limits, facts.version)),
+          startStep(unit, [...properties, ...withoutAccounting(settled.limits, facts.version), ['AddRef', 'b', true]]),
         ]
-      : [startStep(unit, [...properties, ...groupProperties(settled.limits), ['AddRef', 'b', true]])];
+      : [startStep(unit, [...properties, ...groupProperties(settled.limits, facts.version), ['AddRef', 'b', true]])];
     return { kind: 'systemd', unit, description: request.description, ...settled, steps };
   }
 
