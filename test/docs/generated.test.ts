@@ -11,6 +11,12 @@ const PAGES = ['slicectl.1', 'slicectl-run.1'];
 
 const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 
+/** Why a test is skipped, for its title. */
+const without = (...programs: string[]): string => {
+  const absent = programs.filter((program) => !has(program));
+  return absent.length === 0 ? '' : ` (not installed: ${absent.join(', ')})`;
+};
+
 it('no generated file is out of date', () => {
   expect(stale()).toEqual([]);
 });
@@ -24,12 +30,12 @@ it('every limit is in the list and in the man page', () => {
 });
 
 describe('man pages', () => {
-  it.skipIf(!has('mandoc')).each(PAGES)('%s passes mandoc -T lint', (page) => {
+  it.skipIf(!has('mandoc')).each(PAGES)(`%s passes mandoc -T lint${without('mandoc')}`, (page) => {
     const { stdout } = spawnSync('mandoc', ['-T', 'lint', join(CONTRIB, 'man', page)], { encoding: 'utf8' });
     expect(stdout).toBe('');
   });
 
-  it.skipIf(!has('groff') || !has('man')).each(PAGES)('%s passes man --warnings', (page) => {
+  it.skipIf(!has('groff') || !has('man')).each(PAGES)(`%s passes man --warnings${without('groff', 'man')}`, (page) => {
     const { stderr, stdout } = spawnSync('man', ['-l', '--warnings', join(CONTRIB, 'man', page)], {
       encoding: 'utf8',
       env: { ...process.env, MANPAGER: 'cat', MANWIDTH: '80', LC_ALL: 'C.UTF-8' },
@@ -39,7 +45,7 @@ describe('man pages', () => {
   });
 });
 
-describe.skipIf(!has('bash'))('bash completion', () => {
+describe.skipIf(!has('bash'))(`bash completion${without('bash')}`, () => {
   let config: string;
   beforeAll(() => {
     config = mkdtempSync(join(tmpdir(), 'slicectl-completion-'));
@@ -90,11 +96,11 @@ describe.skipIf(!has('bash'))('bash completion', () => {
 });
 
 describe('other shells', () => {
-  it.skipIf(!has('zsh'))('zsh can read its completion', () => {
+  it.skipIf(!has('zsh'))(`zsh can read its completion${without('zsh')}`, () => {
     expect(spawnSync('zsh', ['-n', join(CONTRIB, 'completion/_slicectl')], { encoding: 'utf8' }).stderr).toBe('');
   });
 
-  it.skipIf(!has('fish'))('fish offers options, properties and commands', () => {
+  it.skipIf(!has('fish'))(`fish offers options, properties and commands${without('fish')}`, () => {
     const script = `source ${join(CONTRIB, 'completion/slicectl.fish')}
       for line in 'slicectl run --mem' 'slicectl run -p TasksM' 'slicectl run --memory 1G -- tru'
         complete -C $line | head -n 1
