@@ -52,7 +52,7 @@ describe.each(CONTAINERS)('the user manager on $name', ({ name }) => {
     const { code, stderr } = await lab.run(['--system', '--', 'true'], ALICE);
     expect(code).toBe(125);
     expect(stderr).toContain('refused StartTransientUnit');
-    expect(stderr).toContain('Run as root, or use your own user manager');
+    expect(stderr).toContain('run as root, or use your own user manager');
     expect(await lab.leftovers()).toBe('');
   });
 
