@@ -18,6 +18,14 @@
  * - `E_COMMAND_NOT_FOUND`, `E_COMMAND_NOT_EXECUTABLE`: the job's program.
  * - `E_GATE`: the job ended or was lost before it could be released.
  * - `E_ABORTED`: the caller's AbortSignal fired before the job was released.
+ * - `E_FILE`: a file that cannot be read or written; `data.path` says which.
+ * - `E_SYNTAX`: a configuration file with a fault; the message names file, line and column.
+ * - `E_CHANGED`: the host is not as it was when the plan was made, or as a change left it; nothing was overwritten.
+ * - `E_LOCKED`: another slicectl is changing this host.
+ * - `E_INTERRUPTED`: an earlier change was interrupted and has to be finished or undone first.
+ * - `E_REFUSED`: a plan that is too dangerous to carry out as things are.
+ * - `E_STEP`: a step of a change failed; `data.undone` says whether what was done before it was taken back.
+ * - `E_HISTORY`: there is no such change, or it cannot be undone.
  */
 export type ErrorCode =
   | 'E_INPUT'
@@ -37,7 +45,15 @@ export type ErrorCode =
   | 'E_COMMAND_NOT_FOUND'
   | 'E_COMMAND_NOT_EXECUTABLE'
   | 'E_GATE'
-  | 'E_ABORTED';
+  | 'E_ABORTED'
+  | 'E_FILE'
+  | 'E_SYNTAX'
+  | 'E_CHANGED'
+  | 'E_LOCKED'
+  | 'E_INTERRUPTED'
+  | 'E_REFUSED'
+  | 'E_STEP'
+  | 'E_HISTORY';
 
 export interface ErrorDetails {
   /** What the reader can do about it: one sentence. */

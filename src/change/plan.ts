@@ -1,0 +1,124 @@
+/** What lies at a path, link followed: nothing, or a regular file. Bytes, since not every configuration is UTF-8. */
+export type FileState = AbsentFile | PresentFile;
+
+export interface AbsentFile {
+  readonly exists: false;
+}
+
+export interface PresentFile {
+  readonly exists: true;
+  readonly bytes: Uint8Array;
+  /** Permission bits, such as 0o644. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Which systemd a step speaks to: PID 1, or the manager of the user who runs slicectl. */
+export type StepManager = 'system' | 'user';
+
+/**
+ * Writes, replaces or removes one file. Where the file exists, its owner, mode, xattrs and a link that leads to it are
+ * kept; where it does not, missing folders above it are made.
+ */
+export interface FileStep {
+  readonly kind: 'file';
+  /** Absolute, below the plan's root, as the program that reads the file names it. */
+  readonly path: string;
+  /** Where `path` leads when it or a folder above it is a link, below the plan's root; else equal to `path`. */
+  readonly target: string;
+  readonly before: FileState;
+  readonly after: FileState;
+}
+
+/** Sets one property of a loaded unit, or gives it back: `SetUnitProperties`. */
+export interface PropertyStep {
+  readonly kind: 'property';
+  readonly manager: StepManager;
+  readonly unit: string;
+  /** Until reboot, in /run; else it lasts, in /etc. */
+  readonly runtime: boolean;
+  readonly name: string;
+  /** D-Bus signature of the value. */
+  readonly signature: string;
+  readonly before: unknown;
+  readonly after: unknown;
+}
+
+/** `daemon-reload`: after unit files and drop-ins have changed. */
+export interface ReloadStep {
+  readonly kind: 'reload';
+  readonly manager: StepManager;
+}
+
+/** A job for a unit, awaited. `reload` makes the unit read its configuration again (SIGHUP for most). */
+export interface UnitStep {
+  readonly kind: 'unit';
+  readonly manager: StepManager;
+  readonly unit: string;
+  readonly verb: 'start' | 'stop' | 'restart' | 'reload';
+  /** Units whose failed state and start limit are reset before the job, such as docker.service and docker.socket. */
+  readonly reset?: readonly string[];
+}
+
+/** Resets the failed state and start limit of a unit. */
+export interface ResetFailedStep {
+  readonly kind: 'reset-failed';
+  readonly manager: StepManager;
+  readonly unit: string;
+}
+
+/** Something that must be true now. What `check` means is known to the {@link CheckTable} that apply and undo are given. */
+export interface CheckStep {
+  readonly kind: 'check';
+  readonly check: string;
+  /** What must be found after the change, in the words of the check. */
+  readonly expect: Readonly<Record<string, string>>;
+  /** What must be found after an undo; without it an undo does not check this. */
+  readonly expectBefore?: Readonly<Record<string, string>>;
+}
+
+export type Step = (FileStep | PropertyStep | ReloadStep | UnitStep | ResetFailedStep | CheckStep) & {
+  /** What the step is for, one line: `Docker's cgroup driver`. */
+  readonly purpose: string;
+};
+
+/** Why the plan must not be carried out as things are. */
+export interface Refusal {
+  readonly reason: string;
+  /** The way out. */
+  readonly hint?: string;
+  /** The option that allows it all the same, such as `--drained`; without it nothing does. */
+  readonly override?: string;
+}
+
+/** What the reader should know before saying yes. */
+export interface PlanNote {
+  readonly severity: 'impact' | 'warning' | 'info';
+  readonly text: string;
+  /** Names that the text is about, one a line: containers, pods, units. */
+  readonly items?: readonly string[];
+}
+
+/** A lasting change as data: made from facts by pure functions, printed, and carried out as printed. */
+export interface Plan {
+  /** One line for the history: `align cgroup drivers to systemd`. */
+  readonly title: string;
+  /** `/`, or the tree of `--root`, in which nothing runs: such a plan has only file steps. */
+  readonly root: string;
+  /** In the order in which they are done; an empty list means that all is as asked already. */
+  readonly steps: readonly Step[];
+  readonly refusals: readonly Refusal[];
+  readonly notes: readonly PlanNote[];
+}
+
+export interface CheckResult {
+  readonly ok: boolean;
+  /** What was found, in one sentence. */
+  readonly found: string;
+}
+
+/** What the checks of plans mean. A check waits by itself for what takes time, up to a deadline of its own. */
+export type CheckTable = Readonly<
+  Record<string, (expect: Readonly<Record<string, string>>, root: string) => Promise<CheckResult>>
+>;

@@ -1,0 +1,130 @@
+import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
+import { posix } from 'node:path';
+import { errnoOf, quote, SlicectlError } from '../core/errors.ts';
+
+/** As the kernel has it (MAXSYMLINKS, include/linux/namei.h). */
+const MOST_LINKS = 40;
+
+export interface FoundFile {
+  /** As it was asked for. */
+  readonly path: string;
+  /** Where that leads when links are followed, below the tree's root. */
+  readonly target: string;
+  readonly bytes: Buffer;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mtimeMs: number;
+}
+
+/**
+ * The files of this host, or of a tree somewhere on it (`--root DIR`). Paths are those inside the tree. Links are
+ * followed as they would be there: an absolute one starts at the tree's root, and `..` does not lead out of it.
+ */
+export class RootTree {
+  /** `/`, or the folder that is `/` to everything in it. */
+  readonly root: string;
+
+  constructor(root = '/') {
+    this.root = posix.resolve(root);
+  }
+
+  get isHost(): boolean {
+    return this.root === '/';
+  }
+
+  /** The path on this host of a path in the tree whose links have been followed. */
+  onHost(target: string): string {
+    return this.isHost ? target : posix.join(this.root, target);
+  }
+
+  /** Where a path leads, links followed; the last part, or all after it, may be absent. `E_FILE` for a loop of links. */
+  follow(path: string): string {
+    let links = 0;
+    let done = '/';
+    const rest = path.split('/');
+    for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
+      if (part === '' || part === '.') continue;
+      if (part === '..') {
+        done = posix.dirname(done);
+        continue;
+      }
+      const next = posix.join(done, part);
+      const link = this.#link(next);
+      if (link === undefined) {
+        done = next;
+        continue;
+      }
+      links += 1;
+      if (links > MOST_LINKS) throw fileError(path, 'leads through a loop of links');
+      if (link.startsWith('/')) done = '/';
+      rest.unshift(...link.split('/'));
+    }
+    return done;
+  }
+
+  /** A regular file with its content, or undefined where there is none. `E_FILE` for what cannot be read or is no file. */
+  read(path: string): FoundFile | undefined {
+    const target = this.follow(path);
+    const stats = this.#stat(target);
+    if (stats === undefined) return undefined;
+    if (!stats.isFile()) throw fileError(path, 'is not a regular file');
+    try {
+      const bytes = readFileSync(this.onHost(target));
+      return { path, target, bytes, mode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid, mtimeMs: stats.mtimeMs };
+    } catch (error) {
+      throw fileError(path, `cannot be read (${errnoOf(error) ?? String(error)})`, error);
+    }
+  }
+
+  /** The text of a file, or undefined where there is none. */
+  text(path: string): string | undefined {
+    return this.read(path)?.bytes.toString('utf8');
+  }
+
+  /** The names in a folder, sorted by their bytes; none where there is no such folder. */
+  list(path: string): string[] {
+    const target = this.follow(path);
+    try {
+      return readdirSync(this.onHost(target)).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return [];
+      throw fileError(path, `cannot be read (${errnoOf(error) ?? String(error)})`, error);
+    }
+  }
+
+  /** What a path leads to, links followed. */
+  kind(path: string): 'file' | 'folder' | 'other' | 'absent' {
+    const stats = this.#stat(this.follow(path));
+    if (stats === undefined) return 'absent';
+    return stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';
+  }
+
+  /** The text of a link, not followed; undefined where there is no link. Folders above it are followed. */
+  link(path: string): string | undefined {
+    return this.#link(posix.join(this.follow(posix.dirname(path)), posix.basename(path)));
+  }
+
+  #link(target: string): string | undefined {
+    try {
+      return readlinkSync(this.onHost(target));
+    } catch (error) {
+      if (['EINVAL', 'ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;
+      throw fileError(target, `cannot be read (${errnoOf(error) ?? String(error)})`, error);
+    }
+  }
+
+  #stat(target: string): Stats | undefined {
+    try {
+      return lstatSync(this.onHost(target));
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;
+      throw fileError(target, `cannot be read (${errnoOf(error) ?? String(error)})`, error);
+    }
+  }
+}
+
+function fileError(path: string, what: string, cause?: unknown): SlicectlError {
+  const hint = errnoOf(cause) === 'EACCES' ? { hint: 'run it as root' } : {};
+  return new SlicectlError('E_FILE', `${quote(path)} ${what}`, { ...hint, data: { path }, cause });
+}
