@@ -9,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{core,dbus,host,backend,job,cli,house,docs,types}/**/*.test.ts'],
+          include: ['test/{core,dbus,host,backend,change,job,drivers,cpus,cli,house,docs,types}/**/*.test.ts'],
           testTimeout: 30_000,
           sequence: { groupOrder: 0 },
         },
