@@ -100,6 +100,14 @@ export class RootTree {
     return stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';
   }
 
+  /** Who owns a folder, or where there is none the closest one above it. */
+  ownerOf(folder: string): { readonly uid: number; readonly gid: number } {
+    const target = this.follow(folder);
+    const stats = this.#stat(target);
+    if (stats === undefined && target !== '/') return this.ownerOf(posix.dirname(target));
+    return { uid: stats?.uid ?? 0, gid: stats?.gid ?? 0 };
+  }
+
   /** The text of a link, not followed; undefined where there is no link. Folders above it are followed. */
   link(path: string): string | undefined {
     return this.#link(posix.join(this.follow(posix.dirname(path)), posix.basename(path)));
