@@ -1,5 +1,5 @@
 import type { SystemdLink } from '../backend/systemd-link.ts';
-import type { CheckTable, PlanNote, Refusal, Step } from '../change/plan.ts';
+import type { CheckTable, PlanNote, Refusal, Step, StepManager } from '../change/plan.ts';
 import type { HostPaths } from '../host/paths.ts';
 import type { RootTree } from '../host/root-tree.ts';
 import type { Self } from '../host/self.ts';
@@ -99,6 +99,8 @@ export interface RuntimePlan {
   readonly files: readonly Step[];
   /** Whether unit files or drop-ins are among them. */
   readonly reload: boolean;
+  /** Whose unit files; `system` without it. */
+  readonly manager?: StepManager;
   /** Steps before the files: stopping the kubelet, stopping a socket. */
   readonly before: readonly Step[];
   /** Steps after files and reload: restarts and checks of this runtime. */
@@ -136,6 +138,11 @@ export interface Runtime<Facts> {
   status(facts: Facts): readonly RuntimeStatus[];
   /** Pure. `others` are the rows of all runtimes, for what one must know of another. */
   plan(facts: Facts, request: AlignRequest, others: readonly RuntimeStatus[]): RuntimePlan;
+  /**
+   * What has to happen to this runtime while another one that it works with is changed and restarted, when nothing changes
+   * in itself: the kubelet is stopped before and started after. Pure.
+   */
+  around?(facts: Facts, request: AlignRequest): RuntimePlan | undefined;
   /** What the runtime's own validator says of the files as they would be. Not asked with `--root`. */
   validate?(facts: Facts, plan: RuntimePlan, host: DriverHost): Promise<readonly Refusal[]>;
   /** The checks that `plan` names in its steps, each beginning with the runtime's name: `docker-driver`. */
