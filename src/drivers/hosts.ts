@@ -6,8 +6,7 @@ import type { HostPaths } from '../host/paths.ts';
 import { HOST } from '../host/paths.ts';
 import { RootTree } from '../host/root-tree.ts';
 import type { Self } from '../host/self.ts';
-import type { DriverHost, LiveHost } from './model.ts';
-import { runtimeNames } from './runtimes.ts';
+import { type DriverHost, type LiveHost, RUNTIME_NAMES } from './model.ts';
 
 export interface HostRequest {
   /** `--root DIR`: a tree in which nothing runs. */
@@ -40,8 +39,8 @@ export function closeHost({ live }: DriverHost): void {
 function parseAssumption(text: string): [name: string, version: string] {
   const [, name = '', version = ''] = /^([a-z0-9-]+)=(\d[\w.+~-]*)$/.exec(text) ?? [];
   if (version === '') throw badInput(`--assume ${quote(text)} is not NAME=VERSION`, 'write for example docker=28.5');
-  if (!runtimeNames.some((known) => known === name)) {
-    throw badInput(`--assume knows no runtime ${quote(name)}`, `it is one of ${runtimeNames.join(', ')}`);
+  if (!RUNTIME_NAMES.some((known) => known === name)) {
+    throw badInput(`--assume knows no runtime ${quote(name)}`, `it is one of ${RUNTIME_NAMES.join(', ')}`);
   }
   return [name, version];
 }

@@ -5,21 +5,26 @@ import type { RootTree } from '../host/root-tree.ts';
 import type { Self } from '../host/self.ts';
 
 /** What makes the cgroups of containers: the runtime itself, or systemd at its request. */
-export type CgroupDriver = 'systemd' | 'cgroupfs';
+export type CgroupDriver = (typeof CGROUP_DRIVERS)[number];
+
+export const CGROUP_DRIVERS = ['systemd', 'cgroupfs'] as const;
 
 /** `none` is what a rootless Docker without systemd reports. */
 export type ObservedDriver = CgroupDriver | 'none';
 
-export type RuntimeName =
-  | 'docker'
-  | 'containerd'
-  | 'crio'
-  | 'podman'
-  | 'cri-dockerd'
-  | 'kubelet'
-  | 'k3s'
-  | 'rke2'
-  | 'microk8s';
+export const RUNTIME_NAMES = [
+  'docker',
+  'containerd',
+  'crio',
+  'podman',
+  'cri-dockerd',
+  'kubelet',
+  'k3s',
+  'rke2',
+  'microk8s',
+] as const;
+
+export type RuntimeName = (typeof RUNTIME_NAMES)[number];
 
 /** Where a value comes from, exactly enough to go there. */
 export interface Source {

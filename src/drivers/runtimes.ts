@@ -25,18 +25,6 @@ export interface Reader {
   checks(host: DriverHost): CheckTable;
 }
 
-export const runtimeNames: readonly RuntimeName[] = [
-  'docker',
-  'containerd',
-  'crio',
-  'podman',
-  'cri-dockerd',
-  'kubelet',
-  'k3s',
-  'rke2',
-  'microk8s',
-];
-
 /** Every runtime that slicectl knows, in the order in which they are shown and restarted: the kubelet last. */
 export const readers: readonly Reader[] = [
   readerOf(docker),
