@@ -37,6 +37,10 @@ _slicectl_value() {
     --expand-environment) _slicectl_offer "$value" 'yes no' ;;
     --receipt) _slicectl_offer "$value" 'text json none' ;;
     --receipt-file) _slicectl_files "$value" -f ;;
+    --runtime) _slicectl_offer "$value" 'docker containerd crio podman cri-dockerd kubelet k3s rke2 microk8s' ;;
+    --root) _slicectl_files "$value" -d ;;
+    --to) _slicectl_offer "$value" 'systemd cgroupfs' ;;
+    --expect) _slicectl_offer "$value" 'systemd cgroupfs' ;;
   esac
 }
 
@@ -63,12 +67,14 @@ _slicectl() {
       [[ $word == -* ]] || command=$word
       continue
     fi
-    [[ $command == run ]] || continue
     case $word in
-      --) _slicectl_command "$((i + 1))"; return ;;
-      --cpu|--weight|--cpu-request|--cpus|--memory|--swap|--tasks|--timeout|-p|--property|--profile|--slice|--unit|--description|--backend|--leftover|--uid|--gid|-d|--working-directory|-E|--setenv|--nice|--output|--expand-environment|--receipt|--receipt-file) if ((i + 1 == last)); then taker=$word; fi; ((i++)) ;;
-      -*) ;;
-      *) _slicectl_command "$i"; return ;;
+      --cpu|--weight|--cpu-request|--cpus|--memory|--swap|--tasks|--timeout|-p|--property|--profile|--slice|--unit|--description|--backend|--leftover|--uid|--gid|-d|--working-directory|-E|--setenv|--nice|--output|--expand-environment|--receipt|--receipt-file|--runtime|--root|--assume|--to|--expect) if ((i + 1 == last)); then taker=$word; fi; ((i++)); continue ;;
+      --) [[ $command == run ]] || continue; _slicectl_command "$((i + 1))"; return ;;
+      -*) continue ;;
+    esac
+    case $command in
+      run) _slicectl_command "$i"; return ;;
+      driver) command+=" $word" ;;
     esac
   done
   if [[ -n $taker ]]; then
@@ -76,15 +82,22 @@ _slicectl() {
     [[ $cur == *=* ]] || _slicectl_value "$taker" "$cur"
     return
   fi
-  if [[ $command == run && $cur == --*=* ]]; then
+  if [[ -n $command && $cur == --*=* ]]; then
     _slicectl_value "${cur%%=*}" "${cur#*=}"
     return
   fi
   case $command in
-    '') if [[ $cur == -* ]]; then _slicectl_offer "$cur" '-V --version -h --help'; else _slicectl_offer "$cur" 'run sweep help'; fi ;;
-    help) _slicectl_offer "$cur" 'run sweep' ;;
-    run) if [[ $cur == -* ]]; then _slicectl_offer "$cur" '--cpu --weight --cpu-request --cpus --memory --swap --tasks --timeout -p --property --profile --best-effort --limits-env --slice --slice-inherit --unit --description --user --system --backend --leftover --uid --gid -d --working-directory -E --setenv --nice --service --wait --collect --output --expand-environment -n --dry-run --receipt --receipt-file --json -q --quiet -h --help'; else _slicectl_command "$last"; fi ;;
-    sweep) _slicectl_offer "$cur" '--user --system --json -h --help' ;;
+    '') if [[ $cur == -* ]]; then _slicectl_offer "$cur" '-V --version -h --help'; else _slicectl_offer "$cur" 'run history undo resume sweep driver help'; fi ;;
+    help) _slicectl_offer "$cur" 'run history undo resume sweep driver' ;;
+    driver) _slicectl_offer "$cur" 'status align check' ;;
+    'run') if [[ $cur == -* ]]; then _slicectl_offer "$cur" '--cpu --weight --cpu-request --cpus --memory --swap --tasks --timeout -p --property --profile --best-effort --limits-env --slice --slice-inherit --unit --description --user --system --backend --leftover --uid --gid -d --working-directory -E --setenv --nice --service --wait --collect --output --expand-environment -n --dry-run --receipt --receipt-file --json -q --quiet -h --help'; else _slicectl_command "$last"; fi ;;
+    'driver status') _slicectl_offer "$cur" '--runtime --root --assume --json -h --help' ;;
+    'driver align') _slicectl_offer "$cur" '--to -n --dry-run -y --yes --live-restore --stop-containers --drained --runtime --root --assume --json -h --help' ;;
+    'driver check') _slicectl_offer "$cur" '--expect -q --quiet --runtime --root --assume --json -h --help' ;;
+    'history') _slicectl_offer "$cur" '--root --json -h --help' ;;
+    'undo') _slicectl_offer "$cur" '-n --dry-run -y --yes --root --json -h --help' ;;
+    'resume') _slicectl_offer "$cur" '-n --dry-run -y --yes --root --json -h --help' ;;
+    'sweep') _slicectl_offer "$cur" '--user --system --json -h --help' ;;
   esac
 }
 

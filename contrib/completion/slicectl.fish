@@ -12,6 +12,11 @@ function __slicectl_needs_command
     test (count (string match -v -- '-*' (commandline -opc))) -eq 1
 end
 
+function __slicectl_needs_member
+    set -l words (string match -v -- '-*' (commandline -opc))
+    test (count $words) -eq 2; and test "$words[2]" = $argv[1]
+end
+
 # The words of the command that is to run and its arguments, nothing before it begins.
 function __slicectl_job
     set -l words (commandline -opc)
@@ -37,7 +42,9 @@ end
 
 function __slicectl_options_of
     set -l words (commandline -opc)
-    test "$words[2]" = $argv[1]; and test (count (__slicectl_job)) -eq 0
+    test "$words[2]" = $argv[1]; or return
+    test (count $argv) -eq 1; or test "$words[3]" = $argv[2]; or return
+    test (count (__slicectl_job)) -eq 0
 end
 
 function __slicectl_complete_job
@@ -54,6 +61,14 @@ complete -c slicectl -n '__fish_seen_subcommand_from run' -a '(__slicectl_comple
 complete -c slicectl -n '__slicectl_needs_command' -s V -l version -d 'output the version number'
 complete -c slicectl -n '__slicectl_needs_command' -s h -l help -d 'display help for command'
 complete -c slicectl -n __slicectl_needs_command -a run -d 'run a command under limits, and say what it used and why it ended'
+complete -c slicectl -n __slicectl_needs_command -a history -d 'list the lasting changes that slicectl made, or show one of them'
+complete -c slicectl -n __slicectl_needs_command -a undo -d 'take a change back: the last one, or the one that was interrupted'
+complete -c slicectl -n __slicectl_needs_command -a resume -d 'finish a change that was interrupted'
+complete -c slicectl -n __slicectl_needs_command -a sweep -d 'remove the empty groups that a killed slicectl left behind'
+complete -c slicectl -n __slicectl_needs_command -a driver -d 'see and align the cgroup drivers of Docker, containerd, CRI-O, podman and the kubelet'
+complete -c slicectl -n '__slicectl_needs_member driver' -a status -d 'show which driver each runtime has now and at its next start, and where that is set'
+complete -c slicectl -n '__slicectl_needs_member driver' -a align -d 'give all runtimes one driver: plan, preview, apply, prove; slicectl undo takes it back'
+complete -c slicectl -n '__slicectl_needs_member driver' -a check -d 'end with 0 if every runtime has the driver that is expected, else with 3'
 complete -c slicectl -n '__slicectl_options_of run' -l cpu -x -d 'CPU time: 50%, 1.5 (CPUs) or 1500m'
 complete -c slicectl -n '__slicectl_options_of run' -l weight -x -d 'CPU weight 1 to 10000, or idle'
 complete -c slicectl -n '__slicectl_options_of run' -l cpu-request -x -d 'CPU weight by a Kubernetes CPU request: 50m or 0.5'
@@ -90,7 +105,42 @@ complete -c slicectl -n '__slicectl_options_of run' -l receipt-file -r -F -d 'wr
 complete -c slicectl -n '__slicectl_options_of run' -l json -d 'the same as --receipt json; with --dry-run the plan as JSON'
 complete -c slicectl -n '__slicectl_options_of run' -s q -l quiet -d 'no messages of slicectl, only the job\'s own output'
 complete -c slicectl -n '__slicectl_options_of run' -s h -l help -d 'display help for command'
-complete -c slicectl -n __slicectl_needs_command -a sweep -d 'remove the empty groups that a killed slicectl left behind'
+complete -c slicectl -n '__slicectl_options_of driver status' -l runtime -x -a 'docker containerd crio podman cri-dockerd kubelet k3s rke2 microk8s' -d 'only this runtime; may be repeated'
+complete -c slicectl -n '__slicectl_options_of driver status' -l root -x -a '(__fish_complete_directories)' -d 'look at the tree below this folder, in which nothing runs'
+complete -c slicectl -n '__slicectl_options_of driver status' -l assume -x -d 'the version of a runtime, such as docker=28.5; may be repeated'
+complete -c slicectl -n '__slicectl_options_of driver status' -l json -d 'print as JSON'
+complete -c slicectl -n '__slicectl_options_of driver status' -s h -l help -d 'display help for command'
+complete -c slicectl -n '__slicectl_options_of driver align' -l to -x -a 'systemd cgroupfs' -d 'the driver for all of them'
+complete -c slicectl -n '__slicectl_options_of driver align' -s n -l dry-run -d 'print the plan and do nothing'
+complete -c slicectl -n '__slicectl_options_of driver align' -s y -l yes -d 'do not ask'
+complete -c slicectl -n '__slicectl_options_of driver align' -l live-restore -d 'switch Docker\'s live-restore on first, so that its containers survive the restart'
+complete -c slicectl -n '__slicectl_options_of driver align' -l stop-containers -d 'allow a restart of Docker that stops containers which nobody starts again'
+complete -c slicectl -n '__slicectl_options_of driver align' -l drained -d 'allow a change under the kubelet: the node is drained'
+complete -c slicectl -n '__slicectl_options_of driver align' -l runtime -x -a 'docker containerd crio podman cri-dockerd kubelet k3s rke2 microk8s' -d 'only this runtime; may be repeated'
+complete -c slicectl -n '__slicectl_options_of driver align' -l root -x -a '(__fish_complete_directories)' -d 'look at the tree below this folder, in which nothing runs'
+complete -c slicectl -n '__slicectl_options_of driver align' -l assume -x -d 'the version of a runtime, such as docker=28.5; may be repeated'
+complete -c slicectl -n '__slicectl_options_of driver align' -l json -d 'print as JSON'
+complete -c slicectl -n '__slicectl_options_of driver align' -s h -l help -d 'display help for command'
+complete -c slicectl -n '__slicectl_options_of driver check' -l expect -x -a 'systemd cgroupfs' -d 'the driver that all should have'
+complete -c slicectl -n '__slicectl_options_of driver check' -s q -l quiet -d 'print nothing'
+complete -c slicectl -n '__slicectl_options_of driver check' -l runtime -x -a 'docker containerd crio podman cri-dockerd kubelet k3s rke2 microk8s' -d 'only this runtime; may be repeated'
+complete -c slicectl -n '__slicectl_options_of driver check' -l root -x -a '(__fish_complete_directories)' -d 'look at the tree below this folder, in which nothing runs'
+complete -c slicectl -n '__slicectl_options_of driver check' -l assume -x -d 'the version of a runtime, such as docker=28.5; may be repeated'
+complete -c slicectl -n '__slicectl_options_of driver check' -l json -d 'print as JSON'
+complete -c slicectl -n '__slicectl_options_of driver check' -s h -l help -d 'display help for command'
+complete -c slicectl -n '__slicectl_options_of history' -l root -x -a '(__fish_complete_directories)' -d 'the changes of the tree below this folder'
+complete -c slicectl -n '__slicectl_options_of history' -l json -d 'print as JSON'
+complete -c slicectl -n '__slicectl_options_of history' -s h -l help -d 'display help for command'
+complete -c slicectl -n '__slicectl_options_of undo' -s n -l dry-run -d 'print what would be done and do nothing'
+complete -c slicectl -n '__slicectl_options_of undo' -s y -l yes -d 'do not ask'
+complete -c slicectl -n '__slicectl_options_of undo' -l root -x -a '(__fish_complete_directories)' -d 'the changes of the tree below this folder'
+complete -c slicectl -n '__slicectl_options_of undo' -l json -d 'print as JSON'
+complete -c slicectl -n '__slicectl_options_of undo' -s h -l help -d 'display help for command'
+complete -c slicectl -n '__slicectl_options_of resume' -s n -l dry-run -d 'print what would be done and do nothing'
+complete -c slicectl -n '__slicectl_options_of resume' -s y -l yes -d 'do not ask'
+complete -c slicectl -n '__slicectl_options_of resume' -l root -x -a '(__fish_complete_directories)' -d 'the changes of the tree below this folder'
+complete -c slicectl -n '__slicectl_options_of resume' -l json -d 'print as JSON'
+complete -c slicectl -n '__slicectl_options_of resume' -s h -l help -d 'display help for command'
 complete -c slicectl -n '__slicectl_options_of sweep' -l user -d 'those of the user manager'
 complete -c slicectl -n '__slicectl_options_of sweep' -l system -d 'those of the system manager'
 complete -c slicectl -n '__slicectl_options_of sweep' -l json -d 'print as JSON'

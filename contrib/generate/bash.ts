@@ -1,4 +1,12 @@
-import { type CommandFacts, NOTICE, type OptionFacts, PROPERTY_NAMES, type ProgramFacts } from './commands.ts';
+import {
+  allOptions,
+  type CommandFacts,
+  firstWords,
+  NOTICE,
+  type OptionFacts,
+  PROPERTY_NAMES,
+  type ProgramFacts,
+} from './commands.ts';
 
 /** Words that `compgen -W` may get as they stand. */
 function words(list: readonly string[]): string {
@@ -24,8 +32,8 @@ const ACTIONS = {
   text: ':',
 } as const;
 
-function valueCases({ options }: CommandFacts): string {
-  const lines = options
+function valueCases(program: ProgramFacts): string {
+  const lines = allOptions(program)
     .filter(({ placeholder, kind }) => placeholder !== undefined && kind !== 'text')
     .map((option) => {
       const action =
@@ -36,9 +44,8 @@ function valueCases({ options }: CommandFacts): string {
 }
 
 export function bashCompletion(program: ProgramFacts): string {
-  const takers = program.commands.flatMap(({ options }) => options.filter((o) => o.placeholder !== undefined));
-  const run = program.commands.filter(({ name }) => name === 'run');
-  const names = program.commands.map(({ name }) => name);
+  const takers = allOptions(program).filter((option) => option.placeholder !== undefined);
+  const names = firstWords(program).map(([name]) => name);
   return `# bash completion for slicectl; ${NOTICE}
 
 SLICECTL_PROPERTIES=$(printf '%s=\\n' ${PROPERTY_NAMES.join(' ')})
@@ -67,7 +74,7 @@ _slicectl_files() {
 _slicectl_value() {
   local value=$2
   case $1 in
-${run.map(valueCases).join('\n')}
+${valueCases(program)}
   esac
 }
 
@@ -94,12 +101,14 @@ _slicectl() {
       [[ $word == -* ]] || command=$word
       continue
     fi
-    [[ $command == run ]] || continue
     case $word in
-      --) _slicectl_command "$((i + 1))"; return ;;
-      ${pattern(takers)}) if ((i + 1 == last)); then taker=$word; fi; ((i++)) ;;
-      -*) ;;
-      *) _slicectl_command "$i"; return ;;
+      ${pattern(takers)}) if ((i + 1 == last)); then taker=$word; fi; ((i++)); continue ;;
+      --) [[ $command == run ]] || continue; _slicectl_command "$((i + 1))"; return ;;
+      -*) continue ;;
+    esac
+    case $command in
+      run) _slicectl_command "$i"; return ;;
+      ${program.families.map(({ name }) => name).join('|')}) command+=" $word" ;;
     esac
   done
   if [[ -n $taker ]]; then
@@ -107,14 +116,15 @@ _slicectl() {
     [[ $cur == *=* ]] || _slicectl_value "$taker" "$cur"
     return
   fi
-  if [[ $command == run && $cur == --*=* ]]; then
+  if [[ -n $command && $cur == --*=* ]]; then
     _slicectl_value "\${cur%%=*}" "\${cur#*=}"
     return
   fi
   case $command in
     '') if [[ $cur == -* ]]; then _slicectl_offer "$cur" ${namesOf(program)}; else _slicectl_offer "$cur" ${words([...names, 'help'])}; fi ;;
     help) _slicectl_offer "$cur" ${words(names)} ;;
-${program.commands.map((command) => `    ${command.name}) ${offer(command)} ;;`).join('\n')}
+${program.families.map(({ name, members }) => `    ${name}) _slicectl_offer "$cur" ${words(members)} ;;`).join('\n')}
+${program.commands.map((command) => `    ${words([command.name])}) ${offer(command)} ;;`).join('\n')}
   esac
 }
 

@@ -19,6 +19,7 @@ export interface OptionFacts {
 }
 
 export interface CommandFacts {
+  /** As it is typed: `run`, `driver status`. */
   readonly name: string;
   readonly description: string;
   readonly usage: string;
@@ -27,7 +28,17 @@ export interface CommandFacts {
 
 /** The program itself and its commands, as commander has them. */
 export interface ProgramFacts extends CommandFacts {
+  /** Those that do something: `run`, `driver status`. */
   readonly commands: readonly CommandFacts[];
+  /** Those that only have commands of their own: `driver`. */
+  readonly families: readonly FamilyFacts[];
+}
+
+export interface FamilyFacts {
+  readonly name: string;
+  readonly description: string;
+  /** Their own names: `status`. */
+  readonly members: readonly string[];
 }
 
 const KINDS: Readonly<Record<string, ValueKind>> = {
@@ -35,6 +46,7 @@ const KINDS: Readonly<Record<string, ValueKind>> = {
   '--profile': 'profile',
   '--receipt-file': 'file',
   '--working-directory': 'folder',
+  '--root': 'folder',
   '--uid': 'user',
   '--gid': 'group',
 };
@@ -42,12 +54,26 @@ const KINDS: Readonly<Record<string, ValueKind>> = {
 /** Reads the same tree that parses the command line. */
 export function readCommands(): ProgramFacts {
   const program = buildProgram(() => undefined);
-  return { ...factsOf(program), commands: program.commands.map(factsOf) };
+  return {
+    ...factsOf(program),
+    commands: program.commands.flatMap((command) =>
+      command.commands.length === 0
+        ? [factsOf(command)]
+        : command.commands.map((each) => factsOf(each, `${command.name()} ${each.name()}`)),
+    ),
+    families: program.commands
+      .filter(({ commands }) => commands.length > 0)
+      .map((command) => ({
+        name: command.name(),
+        description: command.description(),
+        members: command.commands.map((each) => each.name()),
+      })),
+  };
 }
 
-function factsOf(command: Command): CommandFacts {
+function factsOf(command: Command, name = command.name()): CommandFacts {
   return {
-    name: command.name(),
+    name,
     description: command.description(),
     usage: command.usage(),
     options: command.createHelp().visibleOptions(command).map(optionOf),
@@ -74,6 +100,23 @@ export const PROPERTY_NAMES: readonly string[] = PROPERTIES.map(({ name }) => na
 
 /** The first line of a generated script. */
 export const NOTICE = 'made by `npm run generate` from the command tree and the property table; do not edit';
+
+/** The words that may follow `slicectl`, each with what it is for. */
+export function firstWords({
+  commands,
+  families,
+}: ProgramFacts): readonly (readonly [name: string, description: string])[] {
+  const single = commands.filter(({ name }) => !name.includes(' '));
+  return [...single, ...families].map(({ name, description }) => [name, description]);
+}
+
+/** One of each option that any command has. */
+export function allOptions({ commands }: ProgramFacts): readonly OptionFacts[] {
+  const options = commands.flatMap((command) => command.options);
+  return options.filter((option, index) => options.findIndex((other) => sameNames(other, option)) === index);
+}
+
+const sameNames = (a: OptionFacts, b: OptionFacts): boolean => a.names.join() === b.names.join();
 
 /** A command of the tree. */
 export function commandNamed({ commands }: ProgramFacts, name: string): CommandFacts {

@@ -1,4 +1,4 @@
-import { NOTICE, type OptionFacts, PROPERTY_NAMES, type ProgramFacts } from './commands.ts';
+import { commandNamed, firstWords, NOTICE, type OptionFacts, PROPERTY_NAMES, type ProgramFacts } from './commands.ts';
 
 function quoted(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
@@ -28,10 +28,20 @@ function line(condition: string, option: OptionFacts): string {
 export function fishCompletion(program: ProgramFacts): string {
   const run = program.commands.find(({ name }) => name === 'run');
   const takers = (run?.options ?? []).filter(({ placeholder }) => placeholder !== undefined);
-  const lines = program.commands.flatMap(({ name, description, options }) => [
-    `complete -c slicectl -n __slicectl_needs_command -a ${name} -d ${quoted(description)}`,
-    ...options.map((option) => line(`__slicectl_options_of ${name}`, option)),
-  ]);
+  const lines = [
+    ...firstWords(program).map(
+      ([name, description]) => `complete -c slicectl -n __slicectl_needs_command -a ${name} -d ${quoted(description)}`,
+    ),
+    ...program.families.flatMap(({ name: family, members }) =>
+      members.map((member) => {
+        const command = commandNamed(program, `${family} ${member}`);
+        return `complete -c slicectl -n '__slicectl_needs_member ${family}' -a ${member} -d ${quoted(command.description)}`;
+      }),
+    ),
+    ...program.commands.flatMap(({ name, options }) =>
+      options.map((option) => line(`__slicectl_options_of ${name}`, option)),
+    ),
+  ];
   return `# fish completion for slicectl; ${NOTICE}
 
 function __slicectl_profiles
@@ -44,6 +54,11 @@ end
 
 function __slicectl_needs_command
     test (count (string match -v -- '-*' (commandline -opc))) -eq 1
+end
+
+function __slicectl_needs_member
+    set -l words (string match -v -- '-*' (commandline -opc))
+    test (count $words) -eq 2; and test "$words[2]" = $argv[1]
 end
 
 # The words of the command that is to run and its arguments, nothing before it begins.
@@ -71,7 +86,9 @@ end
 
 function __slicectl_options_of
     set -l words (commandline -opc)
-    test "$words[2]" = $argv[1]; and test (count (__slicectl_job)) -eq 0
+    test "$words[2]" = $argv[1]; or return
+    test (count $argv) -eq 1; or test "$words[3]" = $argv[2]; or return
+    test (count (__slicectl_job)) -eq 0
 end
 
 function __slicectl_complete_job

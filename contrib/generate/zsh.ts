@@ -1,4 +1,11 @@
-import { NOTICE, type OptionFacts, PROPERTY_NAMES, type ProgramFacts } from './commands.ts';
+import {
+  type CommandFacts,
+  firstWords,
+  NOTICE,
+  type OptionFacts,
+  PROPERTY_NAMES,
+  type ProgramFacts,
+} from './commands.ts';
 
 const ACTIONS = {
   property: '_slicectl_properties',
@@ -52,15 +59,34 @@ function jobWords(options: readonly OptionFacts[]): string {
 `;
 }
 
-export function zshCompletion(program: ProgramFacts): string {
-  const cases = program.commands.map(({ name, options }) => {
-    return `    ${name})
-${name === 'run' ? jobWords(options) : ''}      _arguments -S -A '-*' \\
+function commandCase({ options }: CommandFacts, word: string): string {
+  return `    ${word})
+${word === 'run' ? jobWords(options) : ''}      _arguments -S -A '-*' \\
 ${specifications(options)}
         && return
       ;;`;
-  });
-  const offers = program.commands.map(({ name, description }) => quoted(`${name}:${description}`));
+}
+
+export function zshCompletion(program: ProgramFacts): string {
+  const single = program.commands.filter(({ name }) => !name.includes(' '));
+  const cases = [...single.map((command) => commandCase(command, command.name)), ...program.families.map(familyCase)];
+  function familyCase({ name, members }: ProgramFacts['families'][number]): string {
+    const own = program.commands.filter((command) => command.name.startsWith(`${name} `));
+    const offers = own.map((command, index) => quoted(`${members[index]}:${command.description}`));
+    return `    ${name})
+      if ((CURRENT == 2)); then
+        offers=(${offers.join(' ')})
+        _describe command offers
+        return
+      fi
+      shift words
+      ((CURRENT--))
+      case $words[1] in
+${own.map((command, index) => commandCase(command, members[index] ?? '')).join('\n')}
+      esac
+      ;;`;
+  }
+  const offers = firstWords(program).map(([name, description]) => quoted(`${name}:${description}`));
   return `#compdef slicectl
 # zsh completion for slicectl; ${NOTICE}
 

@@ -69,7 +69,7 @@ describe.skipIf(!has('bash'))(`bash completion${without('bash')}`, () => {
   it.each([
     [
       ['slicectl', ''],
-      ['run', 'sweep', 'help'],
+      ['run', 'history', 'undo', 'resume', 'sweep', 'driver', 'help'],
     ],
     [['slicectl', '--v'], ['--version']],
     [['slicectl', 'run', '--mem'], ['--memory']],
@@ -90,6 +90,14 @@ describe.skipIf(!has('bash'))(`bash completion${without('bash')}`, () => {
     [['slicectl', 'run', '--', '/etc/os-rel'], ['/etc/os-release']],
     [['slicectl', 'run', 'true', '--mem'], []],
     [['slicectl', 'sweep', '--j'], ['--json']],
+    [
+      ['slicectl', 'driver', ''],
+      ['status', 'align', 'check'],
+    ],
+    [['slicectl', 'driver', 'align', '--dra'], ['--drained']],
+    [['slicectl', 'driver', 'align', '--to', 'sys'], ['systemd']],
+    [['slicectl', 'driver', 'check', '--expect', '=', 'cg'], ['cgroupfs']],
+    [['slicectl', 'undo', '--dr'], ['--dry-run']],
   ])('offers for %j %j', (words, answer) => {
     expect(offered(...words)).toEqual(answer);
   });
@@ -102,11 +110,19 @@ describe('other shells', () => {
 
   it.skipIf(!has('fish'))(`fish offers options, properties and commands${without('fish')}`, () => {
     const script = `source ${join(CONTRIB, 'completion/slicectl.fish')}
-      for line in 'slicectl run --mem' 'slicectl run -p TasksM' 'slicectl run --memory 1G -- tru'
+      for line in 'slicectl run --mem' 'slicectl run -p TasksM' 'slicectl run --memory 1G -- tru' \
+          'slicectl driver ali' 'slicectl driver align --dra'
         complete -C $line | head -n 1
       end`;
     const { stdout, stderr } = spawnSync('fish', ['--no-config', '-c', script], { encoding: 'utf8' });
     expect(stderr).toBe('');
-    expect(stdout.split('\n').map((line) => line.split('\t')[0])).toEqual(['--memory', 'TasksMax=', 'true', '']);
+    expect(stdout.split('\n').map((line) => line.split('\t')[0])).toEqual([
+      '--memory',
+      'TasksMax=',
+      'true',
+      'align',
+      '--drained',
+      '',
+    ]);
   });
 });
