@@ -9,7 +9,8 @@ describe.each(CONTAINERS)('the units that slicectl ships, on $name', ({ name }) 
   });
 
   it('load without a warning', async () => {
-    expect(await lab.out('systemd-analyze verify --man=no slicectl-sweep.service slicectl-sweep.timer 2>&1')).toBe('');
+    const units = 'slicectl-sweep.service slicectl-sweep.timer slicectl-driver-check.service';
+    expect(await lab.out(`systemd-analyze verify --man=no ${units} 2>&1`)).toBe('');
   });
 
   it('sweep what a killed slicectl left', async () => {
