@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -67,13 +68,19 @@ export function parseTrees(text: string, path: string): readonly YamlTree[] {
     const [error] = tree.errors;
     if (error) throw syntaxError(path, positionAt(text, error.pos[0]), inOneLine(error.message));
     visit(tree, {
-      Alias(_, alias) {
-        if (alias.resolve(tree)) return;
-        throw syntaxError(path, positionAt(text, alias.range?.[0] ?? 0), `the alias *${alias.source} names no anchor`);
+      Alias(_, alias, above) {
+        const fault = aliasFault(tree, alias, above);
+        if (fault) throw syntaxError(path, positionAt(text, alias.range?.[0] ?? 0), fault);
       },
     });
   }
   return trees;
+}
+
+function aliasFault(tree: YamlTree, alias: Alias, above: readonly unknown[]): string | undefined {
+  const target = alias.resolve(tree);
+  if (!target) return `the alias *${alias.source} names no anchor`;
+  return above.includes(target) ? `the alias *${alias.source} is part of what it stands for` : undefined;
 }
 
 /** Reads YAML, which JSON is a part of. `E_SYNTAX` with line and column, also for an alias without its anchor. */
