@@ -45,6 +45,17 @@ export function indexSetToBytes(set: IndexSet): Uint8Array {
   return bytes;
 }
 
+/**
+ * The bytes as systemd gives them back: padded to whole words of eight bytes, none for the empty set, which is the
+ * property unset (systemd grows its sets by `CPU_ALLOC_SIZE`).
+ */
+export function indexSetToPaddedBytes(set: IndexSet): Uint8Array {
+  const bytes = indexSetToBytes(set);
+  const padded = new Uint8Array(Math.ceil(bytes.length / 8) * 8);
+  padded.set(bytes);
+  return padded;
+}
+
 /** The inverse of {@link indexSetToBytes}; trailing zero bytes mean nothing. */
 export function indexSetFromBytes(bytes: Uint8Array): IndexSet {
   const set: number[] = [];
@@ -58,4 +69,28 @@ export function indexSetFromBytes(bytes: Uint8Array): IndexSet {
 export function without(set: IndexSet, other: IndexSet): IndexSet {
   const drop = new Set(other);
   return set.filter((index) => !drop.has(index));
+}
+
+/** The members of any of the sets. */
+export function union(...sets: readonly IndexSet[]): IndexSet {
+  return [...new Set(sets.flat())].sort((a, b) => a - b);
+}
+
+/** The members of `set` that are in `other` too. */
+export function intersection(set: IndexSet, other: IndexSet): IndexSet {
+  const keep = new Set(other);
+  return set.filter((index) => keep.has(index));
+}
+
+export function isSubset(set: IndexSet, of: IndexSet): boolean {
+  return without(set, of).length === 0;
+}
+
+export function equalSets(a: IndexSet, b: IndexSet): boolean {
+  return a.length === b.length && a.every((index, at) => index === b[at]);
+}
+
+/** 0, 1, … `last`. */
+export function indicesTo(last: number): IndexSet {
+  return Array.from({ length: last + 1 }, (_, index) => index);
 }

@@ -1,11 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  equalSets,
   indexSetFromBytes,
   indexSetToBytes,
+  indexSetToPaddedBytes,
+  indicesTo,
+  intersection,
+  isSubset,
   MAX_INDEX,
   parseIndexSet,
   printIndexSet,
+  union,
   without,
 } from '../../src/core/cpuset.ts';
 import { refusal } from './support.ts';
@@ -93,5 +99,48 @@ describe('a set of CPUs', () => {
     expect(error).toMatchObject({ code: 'E_INPUT', hint });
     expect(error.message).toContain(`AllowedCPUs=${JSON.stringify(text)}`);
     expect(error.message).toContain(reason);
+  });
+});
+
+describe('the bytes that systemd gives back', () => {
+  // test_cpu_set_to_from_dbus of systemd (src/test/test-cpu-set-util.c) and `busctl get-property` of 257: 0-3 is eight bytes.
+  it.each([
+    ['', []],
+    ['0-3', [0x0f, 0, 0, 0, 0, 0, 0, 0]],
+    ['63', [0, 0, 0, 0, 0, 0, 0, 0x80]],
+    ['64', [0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]],
+    ['1 3 8 100-200', [0x0a, 1, ...Array(10).fill(0), 0xf0, ...Array(12).fill(0xff), 1, ...Array(6).fill(0)]],
+  ])('of %j are %j', (text, bytes) => {
+    expect([...indexSetToPaddedBytes(parseIndexSet(text, 'x'))]).toEqual(bytes);
+  });
+
+  it('are whole words of eight and the same set', () => {
+    fc.assert(
+      fc.property(sets, (set) => {
+        const bytes = indexSetToPaddedBytes(set);
+        expect(bytes.length % 8).toBe(0);
+        expect(indexSetFromBytes(bytes)).toEqual(set);
+      }),
+    );
+  });
+});
+
+describe('sets among each other', () => {
+  it('agree with the sets of the language', () => {
+    const small = fc.uniqueArray(fc.nat(30), { maxLength: 20 }).map((found) => found.sort((a, b) => a - b));
+    fc.assert(
+      fc.property(small, small, (a, b) => {
+        const all = indicesTo(30);
+        expect(union(a, b)).toEqual(all.filter((index) => a.includes(index) || b.includes(index)));
+        expect(intersection(a, b)).toEqual(all.filter((index) => a.includes(index) && b.includes(index)));
+        expect(isSubset(a, b)).toBe(a.every((index) => b.includes(index)));
+        expect(equalSets(a, b)).toBe(JSON.stringify(a) === JSON.stringify(b));
+        expect(union(without(a, b), intersection(a, b))).toEqual(a);
+      }),
+    );
+  });
+
+  it('the union of none is empty', () => {
+    expect(union()).toEqual([]);
   });
 });
