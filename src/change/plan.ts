@@ -31,7 +31,10 @@ export interface FileStep {
   readonly after: FileState;
 }
 
-/** Sets one property of a loaded unit, or gives it back: `SetUnitProperties`. */
+/**
+ * Sets one property of a loaded unit: `SetUnitProperties`; `after` undefined gives it back, by removing the drop-in that
+ * systemd wrote for it. `before` undefined means that there is no such drop-in; taken back, it is removed again.
+ */
 export interface PropertyStep {
   readonly kind: 'property';
   readonly manager: StepManager;
@@ -43,6 +46,11 @@ export interface PropertyStep {
   readonly signature: string;
   readonly before: unknown;
   readonly after: unknown;
+  /**
+   * Set at once before the drop-in is removed, where the kernel would keep the last value otherwise: for AllowedCPUs all
+   * possible CPUs (https://github.com/systemd/systemd/issues/43846).
+   */
+  readonly release?: unknown;
 }
 
 /** `daemon-reload`: after unit files and drop-ins have changed. */

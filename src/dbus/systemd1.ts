@@ -122,6 +122,11 @@ export class Manager {
     return this.#job('RestartUnit', 'ss', [name, mode], name);
   }
 
+  /** Makes a unit read its configuration again, by its ExecReload=; refused for one that has none or does not run. */
+  reloadUnit(name: string, mode: JobMode): Promise<string> {
+    return this.#job('ReloadUnit', 'ss', [name, mode], name);
+  }
+
   /** Sends a signal to the unit's processes. The forms with `-fail` refuse when there was none. */
   async killUnit(name: string, whom: KillWhom, signal: number): Promise<void> {
     await this.#call('KillUnit', 'ssi', [name, whom, signal], name);

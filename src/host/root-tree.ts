@@ -40,7 +40,16 @@ export class RootTree {
 
   /** Where a path leads, links followed; the last part, or all after it, may be absent. `E_FILE` for a loop of links. */
   follow(path: string): string {
-    let links = 0;
+    return this.#walk(path).target;
+  }
+
+  /** The links on the way of a path, each with its own path, in order; the folders above each are followed. */
+  linksOn(path: string): readonly string[] {
+    return this.#walk(path).links;
+  }
+
+  #walk(path: string): { readonly target: string; readonly links: readonly string[] } {
+    const links: string[] = [];
     let done = '/';
     const rest = path.split('/');
     for (let part = rest.shift(); part !== undefined; part = rest.shift()) {
@@ -55,12 +64,12 @@ export class RootTree {
         done = next;
         continue;
       }
-      links += 1;
-      if (links > MOST_LINKS) throw fileError(path, 'leads through a loop of links');
+      links.push(next);
+      if (links.length > MOST_LINKS) throw fileError(path, 'leads through a loop of links');
       if (link.startsWith('/')) done = '/';
       rest.unshift(...link.split('/'));
     }
-    return done;
+    return { target: done, links };
   }
 
   /** A regular file with its content, or undefined where there is none. `E_FILE` for what cannot be read or is no file. */

@@ -1,0 +1,24 @@
+import type { Step } from './plan.ts';
+
+/** What a step does, in a few words: `write /etc/docker/daemon.json`, `restart docker.service`. */
+export function describeStep(step: Step): string {
+  switch (step.kind) {
+    case 'file':
+      return `${fileVerb(step.before.exists, step.after.exists)} ${step.path}`;
+    case 'property':
+      return `${step.after === undefined ? 'give back' : 'set'} ${step.name} of ${step.unit}`;
+    case 'reload':
+      return step.manager === 'user' ? "reload the user's systemd" : 'reload systemd';
+    case 'unit':
+      return `${step.verb} ${step.unit}`;
+    case 'reset-failed':
+      return `reset the failed state of ${step.unit}`;
+    case 'check':
+      return `check ${step.purpose}`;
+  }
+}
+
+function fileVerb(before: boolean, after: boolean): string {
+  if (!after) return 'remove';
+  return before ? 'write' : 'create';
+}

@@ -1,0 +1,89 @@
+import { decode, encode } from './stored.ts';
+
+/** What has to be known of the time before a step to take it back; the kind of the step says which. */
+export type StepFacts = FileFacts | UnitFacts | PropertyFacts | NoFacts;
+
+export interface FileFacts {
+  /** Folders above the file that were not there, topmost first. */
+  readonly folders: readonly string[];
+}
+
+export interface UnitFacts {
+  readonly activeState: string;
+}
+
+export interface PropertyFacts {
+  /** systemd's own drop-ins of the unit as they were, and once the step is done as it left them. */
+  readonly dropIns: Readonly<Record<string, Uint8Array>>;
+  readonly dropInsAfter?: Readonly<Record<string, Uint8Array>>;
+}
+
+export type NoFacts = Readonly<Record<string, never>>;
+
+/** How a change that is over has ended. */
+export type FinalState = 'applied' | 'failed-and-undone' | 'undone';
+
+/** One line of progress.jsonl. Steps are counted from 0. */
+export type ProgressLine = { readonly at: string } & (
+  | { readonly event: 'started'; readonly what: 'apply' | 'resume' | 'undo'; readonly pid: number }
+  | { readonly event: 'begin'; readonly step: number; readonly facts: StepFacts }
+  | { readonly event: 'done'; readonly step: number; readonly facts?: StepFacts }
+  | { readonly event: 'failed'; readonly step: number; readonly code: string; readonly message: string }
+  | { readonly event: 'undoing' }
+  | { readonly event: 'back'; readonly step: number }
+  | { readonly event: 'ended'; readonly state: FinalState; readonly problems: readonly string[] }
+);
+
+/** What the lines of a change add up to. */
+export interface Progress {
+  readonly lines: readonly ProgressLine[];
+  /** Steps that were begun, with what was found before. */
+  readonly begun: ReadonlyMap<number, StepFacts>;
+  readonly done: ReadonlySet<number>;
+  readonly isUndoing: boolean;
+  readonly failure: { readonly step: number; readonly code: string; readonly message: string } | undefined;
+  readonly ended: { readonly state: FinalState; readonly at: string; readonly problems: readonly string[] } | undefined;
+}
+
+/** Reads the lines of a progress file. Blank ones are room for more; one that a power loss tore is as if not written. */
+export function parseProgress(text: string): readonly ProgressLine[] {
+  return text.split('\n').flatMap((line) => {
+    if (line.trim() === '') return [];
+    try {
+      const value = decode(JSON.parse(line)) as ProgressLine | null;
+      return typeof value === 'object' && typeof value?.event === 'string' ? [value] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+export function progressText(line: ProgressLine): string {
+  return JSON.stringify(encode(line));
+}
+
+/** Adds the lines up. The facts of a step are those of its first beginning, with what its end added. */
+export function addUp(lines: readonly ProgressLine[]): Progress {
+  const begun = new Map<number, StepFacts>();
+  const done = new Set<number>();
+  let isUndoing = false;
+  let failure: Progress['failure'];
+  let ended: Progress['ended'];
+  for (const line of lines) {
+    if (line.event === 'begin' && !begun.has(line.step)) begun.set(line.step, line.facts);
+    if (line.event === 'done') {
+      done.add(line.step);
+      if (line.facts) begun.set(line.step, { ...begun.get(line.step), ...line.facts } as StepFacts);
+    }
+    if (line.event === 'failed') failure = { step: line.step, code: line.code, message: line.message };
+    if (line.event === 'undoing') {
+      isUndoing = true;
+      ended = undefined;
+    }
+    if (line.event === 'ended') {
+      isUndoing = false;
+      ended = { state: line.state, at: line.at, problems: line.problems };
+    }
+  }
+  return { lines, begun, done, isUndoing, failure, ended };
+}

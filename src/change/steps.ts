@@ -1,0 +1,80 @@
+import { quote, SlicectlError } from '../core/errors.ts';
+import { type FileHand, fileFacts, takeFileBack, writeFile } from './files.ts';
+import type { CheckStep, CheckTable, Step, StepManager, UnitStep } from './plan.ts';
+import type { FileFacts, PropertyFacts, StepFacts } from './progress.ts';
+import { propertyFacts, setProperty, takePropertyBack } from './properties.ts';
+import type { UnitControl } from './units.ts';
+
+/** What steps work with. */
+export interface Hands extends FileHand {
+  /** Rejects with `E_NO_BUS` where there is no such systemd. */
+  readonly manager: (which: StepManager) => Promise<UnitControl>;
+  readonly checks: CheckTable;
+}
+
+/** What has to be known of the time before a step, to take it back. Changes nothing. */
+export async function factsOf(hands: Hands, step: Step): Promise<StepFacts> {
+  if (step.kind === 'file') return fileFacts(hands, step);
+  if (step.kind === 'property') return propertyFacts(hands, await hands.manager(step.manager), step);
+  if (step.kind !== 'unit') return {};
+  const { activeState } = await (await hands.manager(step.manager)).state(step.unit);
+  return { activeState };
+}
+
+/**
+ * Carries out one step of a change, also one that was begun before. `tag` names what lies beside a file meanwhile. Gives
+ * the facts with what the step added to them.
+ */
+export async function carryOut(hands: Hands, step: Step, tag: string, facts: StepFacts): Promise<StepFacts> {
+  if (step.kind === 'file') writeFile(hands, step, tag, facts as FileFacts);
+  else if (step.kind === 'property') {
+    return setProperty(hands, await hands.manager(step.manager), step, facts as PropertyFacts);
+  } else await act(hands, step);
+  return facts;
+}
+
+/** Carries out one step of the way back: `original` is the step that it takes back. */
+export async function carryBack(
+  hands: Hands,
+  step: Step,
+  original: Step | undefined,
+  tag: string,
+  facts: StepFacts | undefined,
+): Promise<void> {
+  if (original?.kind === 'file') takeFileBack(hands, original, tag, facts as FileFacts);
+  else if (original?.kind === 'property') {
+    await takePropertyBack(hands, await hands.manager(original.manager), original, facts as PropertyFacts);
+  } else await act(hands, step);
+}
+
+async function act(hands: Hands, step: Step): Promise<void> {
+  if (step.kind === 'check') return check(hands, step);
+  if (step.kind === 'reload') return (await hands.manager(step.manager)).reload();
+  if (step.kind === 'reset-failed') return (await hands.manager(step.manager)).resetFailed(step.unit);
+  if (step.kind === 'unit') return runJob(await hands.manager(step.manager), step);
+}
+
+async function runJob(control: UnitControl, { unit, verb, reset = [] }: UnitStep): Promise<void> {
+  for (const name of reset) await control.resetFailed(name);
+  await control.job(verb, unit);
+}
+
+async function check({ checks, tree }: Hands, { check: name, expect }: CheckStep): Promise<void> {
+  const known = checks[name];
+  if (known === undefined) throw unknownCheck(name);
+  const { ok, found } = await known(expect, tree.root);
+  if (!ok) throw new SlicectlError('E_NOT_IN_FORCE', found, { data: { check: name, expect } });
+}
+
+/** `E_INPUT` for a plan with checks that nobody knows. */
+export function assertChecksKnown(checks: CheckTable, steps: readonly Step[]): void {
+  const unknown = steps.find((step) => step.kind === 'check' && checks[step.check] === undefined);
+  if (unknown?.kind === 'check') throw unknownCheck(unknown.check);
+}
+
+function unknownCheck(name: string): SlicectlError {
+  return new SlicectlError('E_INPUT', `this slicectl does not know the check ${quote(name)}`, {
+    hint: 'the change was made by a newer one: use that',
+    data: { check: name },
+  });
+}
