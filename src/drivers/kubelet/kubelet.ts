@@ -1,0 +1,83 @@
+import { posix } from 'node:path';
+import type { CheckTable } from '../../change/plan.ts';
+import { ifReadable } from '../../host/readable.ts';
+import type { RootTree } from '../../host/root-tree.ts';
+import type { DriverHost, Runtime } from '../model.ts';
+import { readServiceCommand, type ServiceCommand } from '../service/command.ts';
+import { readLoaded } from '../service/loaded.ts';
+import { askHealth, checkKubelet } from './check.ts';
+import { readSettings } from './config.ts';
+import type { KubeletFacts } from './facts.ts';
+import { askRuntime, runtimeSocket } from './follow.ts';
+import { kubeletAround, planKubelet } from './plan.ts';
+import { isCgroupV1, readRun } from './run.ts';
+import { settingOf } from './settings.ts';
+import { configuredOf, statusOf } from './status.ts';
+import { kubeletVersion } from './version.ts';
+
+const UNIT = 'kubelet.service';
+const HEALTHZ_PORT = 10_248;
+
+/** The kubelet of kubelet.service. Those inside of k3s, RKE2 and MicroK8s belong to their distributions. */
+export const kubelet: Runtime<KubeletFacts> = {
+  name: 'kubelet',
+  read: async (host) => {
+    const facts = await readKubelet(host);
+    return facts ? [facts] : [];
+  },
+  status: (facts) => [statusOf(facts)],
+  plan: planKubelet,
+  around: kubeletAround,
+  checks: (host): CheckTable => ({ 'kubelet-driver': ({ driver = '' }) => check(host, driver) }),
+};
+
+async function readKubelet(host: DriverHost): Promise<KubeletFacts | undefined> {
+  const { tree, live } = host;
+  const command = readServiceCommand(tree, UNIT);
+  if (command === undefined || command.masked) return undefined;
+  const version = await kubeletVersion(host, command);
+  const settings = readSettings(tree, command, version);
+  const { followed, runtimeTellsNothing } = await askRuntime(host, settings, version);
+  const socket = runtimeSocket(settings);
+  const question = { unit: UNIT, settings, followed, socket };
+  return {
+    tree,
+    command,
+    settings,
+    version,
+    socket,
+    followed,
+    runtimeTellsNothing,
+    run: live && (await readRun(live, question)),
+    isV1: live && isCgroupV1(live.paths),
+    isKubeadm: isKubeadm(tree, command),
+  };
+}
+
+/** kubeadm's packages bring the drop-in, and kubeadm itself leaves the file of flags. */
+function isKubeadm(tree: RootTree, { dropIns }: ServiceCommand): boolean {
+  const flags = ifReadable(() => tree.kind('/var/lib/kubelet/kubeadm-flags.env'));
+  return flags === 'file' || dropIns.some((path) => posix.basename(path) === '10-kubeadm.conf');
+}
+
+async function check(host: DriverHost, expected: string): ReturnType<typeof checkKubelet> {
+  const system = host.live?.system;
+  if (system === undefined) return { ok: false, found: 'systemd cannot be asked for the kubelet' };
+  return checkKubelet(expected, {
+    look: async () => {
+      const loaded = await readLoaded(system, UNIT);
+      return loaded ?? { activeState: 'inactive', subState: 'dead', result: 'success', mainPid: undefined };
+    },
+    healthy: async () => {
+      const command = readServiceCommand(host.tree, UNIT);
+      const port = command && settingOf(readSettings(host.tree, command, undefined), 'healthzPort')?.value;
+      return askHealth(port === undefined ? HEALTHZ_PORT : Number(port));
+    },
+    driver: async () => {
+      const facts = await readKubelet(host);
+      if (facts === undefined) return { driver: undefined, text: '' };
+      const { driver, source } = configuredOf(facts);
+      return facts.run?.observed ?? { driver, text: source.text };
+    },
+  });
+}
