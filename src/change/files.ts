@@ -47,10 +47,13 @@ export function checkFiles(hand: FileHand, steps: readonly Step[]): void {
     return isSame ? [] : [{ path, before, now }];
   });
   if (conflicts.length > 0) throw planIsOld(conflicts);
-  for (const { path, target, before } of firsts) {
-    assertSafeLinks(hand.tree, path, hand.uid);
-    probe(placeOf(hand, target, ''), before.exists);
-  }
+  for (const { path } of firsts) assertSafeLinks(hand.tree, path, hand.uid);
+  probeFiles(hand, firsts);
+}
+
+/** Whether files can be written now, without a change: `E_FILE`, `E_PRIVILEGE`. */
+export function probeFiles(hand: FileHand, steps: readonly FileStep[]): void {
+  for (const { target } of steps) probe(placeOf(hand, target, ''), hand.tree.kind(target) === 'file');
 }
 
 /** What has to be known before a file is written. */

@@ -25,7 +25,7 @@ export type FinalState = 'applied' | 'failed-and-undone' | 'undone';
 
 /** One line of progress.jsonl. Steps are counted from 0. */
 export type ProgressLine = { readonly at: string } & (
-  | { readonly event: 'started'; readonly what: 'apply' | 'resume' | 'undo'; readonly pid: number }
+  | { readonly event: 'started'; readonly what: 'apply' | 'resume' | 'undo' }
   | { readonly event: 'begin'; readonly step: number; readonly facts: StepFacts }
   | { readonly event: 'done'; readonly step: number; readonly facts?: StepFacts }
   | { readonly event: 'failed'; readonly step: number; readonly code: string; readonly message: string }

@@ -1,0 +1,241 @@
+import { SlicectlError } from '../core/errors.ts';
+import { describeStep } from './describe.ts';
+import { conflictsOf, tidyFile } from './files.ts';
+import { invert, isRunning, type UndoStep } from './invert.ts';
+import type { Journal, Store } from './journal.ts';
+import type { FileStep, Step } from './plan.ts';
+import type { FinalState, Progress, StepFacts } from './progress.ts';
+import { carryBack, carryOut, factsOf, type Hands } from './steps.ts';
+
+/** What a change works with. */
+export interface ChangeContext extends Hands {
+  readonly store: Store;
+  /** Told before and after each step. */
+  readonly onProgress?: (event: StepEvent) => void;
+  /** Ends the change before its next step; what was done is taken back. */
+  readonly signal?: AbortSignal;
+}
+
+/** One step as it happens. */
+export interface StepEvent {
+  readonly what: 'begin' | 'done' | 'failed';
+  readonly direction: 'forward' | 'back';
+  readonly step: Step;
+  /** From 1. */
+  readonly number: number;
+  readonly total: number;
+  /** Why it failed. */
+  readonly reason?: string;
+}
+
+/** How a change stands after apply, undo or resume. */
+export interface ChangeResult {
+  /** Absent where there was nothing to do. */
+  readonly id?: string;
+  readonly state: 'nothing' | FinalState;
+  /** What could not be done on the way back beyond files and properties, a sentence each. */
+  readonly problems: readonly string[];
+}
+
+type Begun = ReadonlyMap<number, StepFacts>;
+
+/**
+ * Carries out what is left of a change, from nothing on or after an interruption. The first failure takes back what was
+ * done and rejects with `E_STEP`.
+ */
+export async function goForward(
+  context: ChangeContext,
+  journal: Journal,
+  steps: readonly Step[],
+  progress: Progress,
+): Promise<void> {
+  const begun = new Map(progress.begun);
+  for (const [number, step] of steps.entries()) {
+    if (progress.done.has(number) && !mustBeRepeated(steps, number, progress)) continue;
+    const tell = teller(context, 'forward', step, number, steps.length);
+    try {
+      context.signal?.throwIfAborted();
+      tell('begin');
+      const facts = begun.get(number) ?? (await factsOf(context, step));
+      journal.append({ event: 'begin', step: number, facts });
+      begun.set(number, facts);
+      const after = await carryOut(context, step, tagOf(journal, number), facts);
+      begun.set(number, after);
+      journal.append({ event: 'done', step: number, facts: after });
+    } catch (error) {
+      const cause = asError(error, context.signal);
+      tell('failed', cause.message);
+      noteDown(() => journal.append({ event: 'failed', step: number, code: cause.code, message: cause.message }));
+      const way = { steps, begun, startedMs: startOf(progress), final: 'failed-and-undone' as const };
+      throw stepFailed(journal.id, steps, number, cause, await goBack(context, journal, way));
+    }
+    tell('done');
+  }
+  for (const [number, step] of steps.entries()) tidy(context, journal, step, number);
+  journal.append({ event: 'ended', state: 'applied', problems: [] });
+}
+
+/** What is to be taken back. */
+export interface WayBack {
+  readonly steps: readonly Step[];
+  readonly begun: Begun;
+  /** When the change began, in ms since 1970. */
+  readonly startedMs: number;
+  /** What the change is when all is back. */
+  readonly final: FinalState;
+  /** Leaves files that somebody changed as they are, and counts them as taken back. */
+  readonly keepChanged?: boolean;
+}
+
+export interface BackResult {
+  /** Whether all files and properties are as they were, and the change is over. */
+  readonly isBack: boolean;
+  readonly problems: readonly string[];
+}
+
+/** Takes back what was begun, as far as it can: a step that fails does not keep the others. */
+export async function goBack(context: ChangeContext, journal: Journal, way: WayBack): Promise<BackResult> {
+  const { steps, begun } = way;
+  const problems: string[] = [];
+  let isBack = true;
+  noteDown(() => journal.append({ event: 'undoing' }));
+  const undoSteps = await planBack(context, way);
+  const begunFiles = steps.filter((step, number): step is FileStep & Step => step.kind === 'file' && begun.has(number));
+  const foreign = new Set(conflictsOf(context.tree, begunFiles).map(({ path }) => path));
+  for (const [at, { of, step }] of undoSteps.entries()) {
+    const tell = teller(context, 'back', step, at, undoSteps.length);
+    tell('begin');
+    try {
+      if (step.kind === 'file' && foreign.has(step.path)) throw foreignFile(step.path);
+      await carryBack(context, step, steps[of], tagOf(journal, of), begun.get(of));
+      noteDown(() => journal.append({ event: 'back', step: of }));
+      tell('done');
+    } catch (error) {
+      const { message } = asError(error);
+      tell('failed', message);
+      problems.push(`${describeStep(step)}: ${message}`);
+      const isKept = way.keepChanged === true && step.kind === 'file' && foreign.has(step.path);
+      if ((step.kind === 'file' || step.kind === 'property') && !isKept) isBack = false;
+    }
+  }
+  if (isBack) {
+    for (const number of begun.keys()) tidy(context, journal, steps[number], number);
+    noteDown(() => journal.append({ event: 'ended', state: way.final, problems }));
+  }
+  return { isBack, problems };
+}
+
+/** The steps of the way back as things are now. */
+export async function planBack(
+  hands: Hands,
+  { steps, begun, startedMs }: Pick<WayBack, 'steps' | 'begun' | 'startedMs'>,
+): Promise<readonly UndoStep[]> {
+  return invert(steps, { begun, fresh: await freshSteps(hands, steps, begun, startedMs) });
+}
+
+/** When a change began, in ms since 1970. */
+export function startOf({ lines }: Progress): number {
+  return lines[0] === undefined ? Date.now() : Date.parse(lines[0].at);
+}
+
+/** Units that were started since the change began, by a boot or by somebody, and have read files that go away now. */
+async function freshSteps(
+  hands: Hands,
+  steps: readonly Step[],
+  begun: Begun,
+  startedMs: number,
+): Promise<ReadonlySet<number>> {
+  const fresh = new Set<number>();
+  if (!steps.some((step, number) => begun.has(number) && (step.kind === 'file' || step.kind === 'property')))
+    return fresh;
+  for (const [number, step] of steps.entries()) {
+    if (step.kind !== 'unit' || step.verb === 'stop' || begun.has(number)) continue;
+    try {
+      const { activeState, activeSinceMs } = await (await hands.manager(step.manager)).state(step.unit);
+      if (isRunning(activeState) && activeSinceMs > startedMs) fresh.add(number);
+    } catch (error) {
+      // Without a manager nothing runs that could have read the files.
+      if (!(error instanceof SlicectlError)) throw error;
+    }
+  }
+  return fresh;
+}
+
+/**
+ * Steps that an interruption may have undone, by a boot: a unit that has to stand still until the change starts it, and
+ * a property that is set until reboot only.
+ */
+function mustBeRepeated(steps: readonly Step[], number: number, { done }: Progress): boolean {
+  const step = steps[number];
+  if (step?.kind === 'property') return step.runtime;
+  if (step?.kind !== 'unit' || step.verb !== 'stop') return false;
+  return steps.some(
+    (other, at) =>
+      at > number && other.kind === 'unit' && other.unit === step.unit && other.verb === 'start' && !done.has(at),
+  );
+}
+
+function tidy(context: ChangeContext, journal: Journal, step: Step | undefined, number: number): void {
+  if (step?.kind === 'file') tidyFile(context, step, tagOf(journal, number));
+}
+
+function tagOf({ id }: Journal, number: number): string {
+  return `${id}.${number}`;
+}
+
+type Tell = (what: StepEvent['what'], reason?: string) => void;
+
+function teller(
+  { onProgress }: ChangeContext,
+  direction: StepEvent['direction'],
+  step: Step,
+  at: number,
+  total: number,
+): Tell {
+  return (what, reason) =>
+    onProgress?.({ what, direction, step, number: at + 1, total, ...(reason !== undefined && { reason }) });
+}
+
+/** Going back goes on also where nothing can be written down: then the next slicectl finds the files as they were. */
+function noteDown(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof SlicectlError)) throw error;
+  }
+}
+
+function asError(error: unknown, signal?: AbortSignal): SlicectlError {
+  if (error instanceof SlicectlError) return error;
+  if (signal?.aborted) return new SlicectlError('E_ABORTED', 'it was interrupted by the caller', { cause: error });
+  // A fault in a check or in slicectl: what was done has to be taken back all the same.
+  return new SlicectlError('E_STEP', error instanceof Error ? error.message : String(error), { cause: error });
+}
+
+function foreignFile(path: string): SlicectlError {
+  return new SlicectlError('E_CHANGED', `${path} was changed by somebody meanwhile and is left as it is`);
+}
+
+function stepFailed(
+  id: string,
+  steps: readonly Step[],
+  number: number,
+  cause: SlicectlError,
+  { isBack, problems }: BackResult,
+): SlicectlError {
+  const step = steps[number] as Step;
+  const undone = isBack && problems.length === 0;
+  const after = undone
+    ? 'what was done before it was taken back'
+    : `what was done before it could not all be taken back: ${problems.join('; ')}`;
+  const hint = isBack ? cause.hint : `find out why, then slicectl undo ${id}`;
+  return new SlicectlError(
+    'E_STEP',
+    `${describeStep(step)} (step ${number + 1} of ${steps.length}) failed: ${cause.message}; ${after}`,
+    {
+      ...(hint !== undefined && { hint }),
+      data: { id, step: number + 1, failed: describeStep(step), code: cause.code, undone, remains: problems },
+      cause,
+    },
+  );
+}
