@@ -17,8 +17,10 @@ export interface PodmanUser {
 /** One file that podman reads; a later one's values win. */
 export interface Layer {
   readonly path: string;
-  /** `environment`: a variable names it, and it must exist. */
+  /** `environment`: a variable names it. */
   readonly kind: 'vendor' | 'admin' | 'user' | 'environment';
+  /** podman fails where it is not there. */
+  readonly required: boolean;
 }
 
 const VENDOR = '/usr/share/containers';
@@ -26,16 +28,17 @@ const ADMIN = '/etc/containers';
 
 /** The files that may hold settings, in the order in which that podman reads them. A main file need not exist. */
 export function layersOf(tree: RootTree, rules: PodmanRules, user: PodmanUser): readonly Layer[] {
-  const override: Layer[] = rules.override && user.override ? [{ path: user.override, kind: 'environment' }] : [];
-  if (user.only) return [{ path: user.only, kind: 'environment' }, ...override];
+  const override: Layer[] =
+    rules.override && user.override ? [{ path: user.override, kind: 'environment', required: true }] : [];
+  if (user.only) return [{ path: user.only, kind: 'environment', required: true }, ...override];
   return [...(rules.oneMainFile ? nearestFirst(tree, user) : inTurn(tree, rules, user)), ...override];
 }
 
 /** Before 6.0: each main file, with its drop-ins after it. */
 function inTurn(tree: RootTree, rules: PodmanRules, user: PodmanUser): Layer[] {
   const main = (folder: string, kind: Layer['kind'], name = 'containers.conf'): Layer[] => [
-    { path: `${folder}/${name}`, kind },
-    ...(rules.dropIns && kind !== 'vendor' ? walked(tree, `${folder}/${name}.d`, kind) : []),
+    { path: `${folder}/${name}`, kind, required: false },
+    ...(rules.dropIns && kind !== 'vendor' ? walked(tree, rules, `${folder}/${name}.d`, kind) : []),
   ];
   return [
     ...main(VENDOR, 'vendor'),
@@ -43,7 +46,7 @@ function inTurn(tree: RootTree, rules: PodmanRules, user: PodmanUser): Layer[] {
     ...(rules.rootless && user.uid > 0
       ? [
           ...main(ADMIN, 'admin', 'containers.rootless.conf'),
-          ...walked(tree, `${ADMIN}/containers.rootless.conf.d/${user.uid}`, 'admin'),
+          ...walked(tree, rules, `${ADMIN}/containers.rootless.conf.d/${user.uid}`, 'admin'),
         ]
       : []),
     ...(rules.rootsOwn || user.uid > 0 ? main(user.folder, 'user') : []),
@@ -58,7 +61,7 @@ function nearestFirst(tree: RootTree, user: PodmanUser): Layer[] {
     [user.folder, 'user'],
   ];
   const main = places
-    .map(([folder, kind]): Layer => ({ path: `${folder}/containers.conf`, kind }))
+    .map(([folder, kind]): Layer => ({ path: `${folder}/containers.conf`, kind, required: false }))
     .findLast(({ path }) => tree.kind(path) !== 'absent');
   const dropIns = new Map<string, Layer>();
   for (const [folder, kind] of places) {
@@ -68,7 +71,7 @@ function nearestFirst(tree: RootTree, user: PodmanUser): Layer[] {
       const files = names.filter((name) => tree.link(`${dropInFolder}/${name}`) === undefined);
       for (const name of files) {
         const path = `${dropInFolder}/${name}`;
-        if (tree.kind(path) === 'file') dropIns.set(name, { path, kind });
+        if (tree.kind(path) === 'file') dropIns.set(name, { path, kind, required: false });
       }
     }
   }
@@ -82,14 +85,14 @@ function commonFolders(folder: string, { uid }: PodmanUser): string[] {
 }
 
 /** The drop-ins of a folder as filepath.WalkDir finds them: no folder in it, and nothing where the folder is a link. */
-function walked(tree: RootTree, folder: string, kind: Layer['kind']): Layer[] {
+function walked(tree: RootTree, { brokenLinks }: PodmanRules, folder: string, kind: Layer['kind']): Layer[] {
   if (tree.link(folder) !== undefined) return [];
   return tree
     .list(folder)
     .filter((name) => name.endsWith('.conf'))
     .map((name) => `${folder}/${name}`)
     .filter((path) => tree.link(path) !== undefined || tree.kind(path) !== 'folder')
-    .map((path) => ({ path, kind }));
+    .map((path) => ({ path, kind, required: !brokenLinks }));
 }
 
 function byBytes(a: string, b: string): number {

@@ -46,8 +46,8 @@ export function readSettings(tree: RootTree, rules: PodmanRules, user: PodmanUse
   for (const layer of layers) {
     const file = attempt(() => readGoToml(tree, layer.path));
     if (file === undefined) {
-      if (layer.kind === 'environment' && attempt(() => tree.kind(layer.path)) === 'absent') {
-        findings.push(missing(layer.path, consequence));
+      if (layer.required && attempt(() => tree.kind(layer.path)) === 'absent') {
+        findings.push(missing(layer, consequence));
       }
       continue;
     }
@@ -95,14 +95,15 @@ function isDriver(value: string): value is ObservedDriver {
   return CGROUP_DRIVERS.some((driver) => driver === value);
 }
 
-function missing(path: string, consequence: string): Finding {
-  return {
-    severity: 'error',
-    code: 'podman-fault',
-    message: `${consequence}: a variable of the environment names ${quote(path)}, which is not there`,
-    hint: 'unset CONTAINERS_CONF and CONTAINERS_CONF_OVERRIDE, or make the file',
-    path,
-  };
+function missing({ path, kind }: Layer, consequence: string): Finding {
+  const code = 'podman-fault';
+  if (kind === 'environment') {
+    const message = `${consequence}: a variable of the environment names ${quote(path)}, which is not there`;
+    const hint = 'unset CONTAINERS_CONF and CONTAINERS_CONF_OVERRIDE, or make the file';
+    return { severity: 'error', code, message, hint, path };
+  }
+  const message = `${consequence}: ${quote(path)} is a link that leads nowhere`;
+  return { severity: 'error', code, message, hint: 'remove the link', path };
 }
 
 function unknownManager({ path, line, column, value }: Setting): Finding {

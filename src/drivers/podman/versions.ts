@@ -11,6 +11,8 @@ const FIRST_VERSIONS = {
   override: '4.5',
   /** root too has a file of its own below ~/.config (common 0.58). */
   rootsOwn: '5.0',
+  /** A link among the drop-ins that leads nowhere is passed over, and no longer an error (common 0.58). */
+  brokenLinks: '5.0',
   /** /etc/containers/containers.rootless.conf with its .d and .d/UID, for all users but root (common 0.65). */
   rootless: '5.7',
   /** Of the main files only the nearest is read, and drop-ins of one name replace each other (configfile). */
@@ -28,6 +30,7 @@ export function rulesOf(version: string | undefined): PodmanRules {
     dropIns: is(FIRST_VERSIONS.dropIns),
     override: is(FIRST_VERSIONS.override),
     rootsOwn: is(FIRST_VERSIONS.rootsOwn),
+    brokenLinks: is(FIRST_VERSIONS.brokenLinks),
     rootless: is(FIRST_VERSIONS.rootless),
     oneMainFile: is(FIRST_VERSIONS.oneMainFile),
   };

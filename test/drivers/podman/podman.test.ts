@@ -69,6 +69,12 @@ describe('what containers.conf says', () => {
   });
 });
 
+it('a drop-in that is a link to nowhere stops a podman before 5.0, and a later one passes it over', async () => {
+  files.link('/etc/containers/containers.conf.d/y.conf', '/nonexistent');
+  expect((await status('4.3.1')).findings).toMatchObject([{ severity: 'error', code: 'podman-fault' }]);
+  expect((await status('5.0.0')).findings).toEqual([]);
+});
+
 it('is not there where there is neither program nor package', async () => {
   expect(await podman.read(still(files.tree))).toEqual([]);
 });
