@@ -1,6 +1,9 @@
 import type { Step } from './plan.ts';
 
-/** What a step does, in a few words: `write /etc/docker/daemon.json`, `restart docker.service`. */
+/**
+ * What a step does, in a few words: `write /etc/docker/daemon.json`, `restart docker.service`. A check says its purpose,
+ * which is a claim: `check that Docker reports systemd`.
+ */
 export function describeStep(step: Step): string {
   switch (step.kind) {
     case 'file':
@@ -14,7 +17,7 @@ export function describeStep(step: Step): string {
     case 'reset-failed':
       return `reset the failed state of ${step.unit}`;
     case 'check':
-      return `check ${step.purpose}`;
+      return `check that ${step.purpose}`;
   }
 }
 

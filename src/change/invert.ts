@@ -1,4 +1,4 @@
-import type { Step, StepManager, UnitStep } from './plan.ts';
+import type { CheckStep, Step, StepManager, UnitStep } from './plan.ts';
 import type { StepFacts, UnitFacts } from './progress.ts';
 
 /** How far a change has come. */
@@ -58,7 +58,7 @@ export function invert(steps: readonly Step[], { begun, fresh }: Done): readonly
     .map(({ of, step }) => ({ of, step: swapped(step) }))
     .toReversed();
   const forward = all.flatMap(({ of, step }): UndoStep[] => {
-    if (step.kind === 'check') return step.expectBefore ? [{ of, step: { ...step, expect: step.expectBefore } }] : [];
+    if (step.kind === 'check') return checkBefore(step).map((check) => ({ of, step: check }));
     if (step.kind !== 'unit' || step.verb === 'stop') return [];
     if (step.verb === 'start') {
       const stop = stoppedBy(step, of);
@@ -86,6 +86,13 @@ export function isRunning(activeState: string): boolean {
 interface Numbered {
   readonly of: number;
   readonly step: Step;
+}
+
+function checkBefore(step: CheckStep & Step): readonly Step[] {
+  const { kind, check, expectBefore } = step;
+  if (expectBefore === undefined) return [];
+  const words = Object.entries(expectBefore).map(([name, value]) => `${name} ${value}`);
+  return [{ kind, check, expect: expectBefore, purpose: `${check} finds what was there before: ${words.join(', ')}` }];
 }
 
 function isUnit(step: Step, verb: UnitStep['verb']): boolean {

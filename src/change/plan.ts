@@ -87,7 +87,7 @@ export interface CheckStep {
 }
 
 export type Step = (FileStep | PropertyStep | ReloadStep | UnitStep | ResetFailedStep | CheckStep) & {
-  /** What the step is for, one line: `Docker's cgroup driver`. */
+  /** What the step is for, one line: `Docker's cgroup driver`. Of a check what must be true: `Docker reports systemd`. */
   readonly purpose: string;
 };
 

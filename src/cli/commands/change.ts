@@ -1,0 +1,134 @@
+import process from 'node:process';
+import { isatty } from 'node:tty';
+import { apply } from '../../change/apply.ts';
+import type { Conflict } from '../../change/conflict.ts';
+import { describeStep } from '../../change/describe.ts';
+import type { ChangeContext, ChangeResult, StepEvent } from '../../change/engine.ts';
+import { openStore } from '../../change/journal.ts';
+import type { CheckTable, Plan } from '../../change/plan.ts';
+import { SYSTEM_DROP_INS, unitControl, userDropIns } from '../../change/units.ts';
+import { SlicectlError } from '../../core/errors.ts';
+import type { DriverHost } from '../../drivers/model.ts';
+import { DISK } from '../../host/disk.ts';
+import { askToProceed } from '../confirm.ts';
+import { print, tell } from '../output.ts';
+import { planJson, planText } from '../render/change.ts';
+import { conflictText, visible } from '../render/change-diff.ts';
+
+const FAILED = 1;
+
+export interface CarryOutOptions {
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
+
+/** Shows a plan, asks, and applies it. 0 also where there is nothing to do; 1 where the answer is no. */
+export async function carryOut(plan: Plan, host: DriverHost, options: CarryOutOptions): Promise<number> {
+  const { allChecks } = await import('../../drivers/checks.ts');
+  return proceed(plan, options, 'apply this?', () =>
+    withContext(host, allChecks(host), options, (context) => apply(plan, context)),
+  );
+}
+
+/**
+ * What apply, undo and resume have in common: the preview, the question, and the report of how it ended. A plan with
+ * refusals is shown; `act` then refuses it.
+ */
+export async function proceed(
+  plan: Plan,
+  options: CarryOutOptions,
+  question: string,
+  act: () => Promise<ChangeResult>,
+): Promise<number> {
+  const isJson = options.json === true;
+  if (options.dryRun) {
+    print(isJson ? `${JSON.stringify(planJson(plan), undefined, 2)}\n` : planText(plan, { colour: hasColour() }));
+    return plan.refusals.length > 0 ? FAILED : 0;
+  }
+  if (!isJson) print(planText(plan, { colour: hasColour() }));
+  const isSettled = plan.refusals.length > 0;
+  if (!isSettled && plan.steps.length > 0 && !(await askToProceed(question, options))) {
+    tell('nothing was changed\n');
+    return FAILED;
+  }
+  const result = await act();
+  if (isJson) print(`${JSON.stringify({ version: 1, ...result, plan: planJson(plan) }, undefined, 2)}\n`);
+  else if (result.id !== undefined) print(endText(result));
+  return result.problems.length > 0 ? FAILED : 0;
+}
+
+/** Gives what a change works with on this host, and lets Ctrl-C and SIGTERM take back what was begun. */
+export async function withContext<T>(
+  host: DriverHost,
+  checks: CheckTable,
+  { json }: CarryOutOptions,
+  work: (context: ChangeContext) => Promise<T>,
+): Promise<T> {
+  const ending = new AbortController();
+  const end = (): void => ending.abort();
+  // A terminal that goes away, such as a lost ssh connection, does not end a change half way.
+  const stay = (): void => undefined;
+  process.on('SIGINT', end).on('SIGTERM', end).on('SIGHUP', stay);
+  try {
+    return await work({
+      ...contextOf(host, checks),
+      signal: ending.signal,
+      ...(!json && { onProgress: (event) => print(progressLine(event)) }),
+    });
+  } catch (error) {
+    tellConflicts(error);
+    throw error;
+  } finally {
+    process.off('SIGINT', end).off('SIGTERM', end).off('SIGHUP', stay);
+  }
+}
+
+function contextOf({ tree, live, self }: DriverHost, checks: CheckTable): ChangeContext {
+  const { uid, env } = self;
+  return {
+    tree,
+    uid,
+    disk: DISK,
+    checks,
+    store: openStore(tree, self),
+    manager: async (which) => {
+      const link = which === 'system' ? live?.system : live?.user;
+      if (link === undefined) throw noManager(which);
+      return unitControl(link, which === 'system' ? SYSTEM_DROP_INS : userDropIns(env, uid));
+    },
+  };
+}
+
+/** Whether people read stdout in colour (https://no-color.org). */
+export function hasColour(): boolean {
+  return isatty(1) && !process.env.NO_COLOR;
+}
+
+/** Shows both sides where somebody changed a file. */
+export function tellConflicts(error: unknown): void {
+  if (!(error instanceof SlicectlError) || !Array.isArray(error.data.conflicts)) return;
+  for (const conflict of error.data.conflicts as Conflict[])
+    tell(conflictText(conflict, isatty(2) && !process.env.NO_COLOR));
+}
+
+function progressLine({ what, direction, step, number, total, reason }: StepEvent): string {
+  if (what === 'failed') return `      failed: ${visible(reason ?? '')}\n`;
+  if (what === 'done') return '';
+  return `${direction === 'back' ? 'back ' : ''}${number}/${total} ${visible(describeStep(step))}\n`;
+}
+
+function endText({ id, state, problems }: ChangeResult): string {
+  const lines = [
+    ...problems.map((problem) => `not done: ${visible(problem)}`),
+    state === 'applied' ? `applied as change ${id}; slicectl undo ${id} takes it back` : `change ${id} is ${state}`,
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function noManager(which: 'system' | 'user'): SlicectlError {
+  const whose = which === 'system' ? 'systemd' : "the user's systemd";
+  return new SlicectlError('E_NO_BUS', `${whose} does not answer, and the change needs it`, {
+    hint: which === 'system' ? 'is systemd the init of this system?' : 'log in with a session of your own',
+  });
+}

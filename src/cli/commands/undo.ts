@@ -1,0 +1,43 @@
+import { changedSince } from '../../change/conflict.ts';
+import type { ChangeContext, ChangeResult } from '../../change/engine.ts';
+import { previewUndo, undo as takeBack, type UndoPreview } from '../../change/undo.ts';
+import { closeHost, openHost } from '../../drivers/hosts.ts';
+import { readSelf } from '../../host/self.ts';
+import { tell } from '../output.ts';
+import { conflictText } from '../render/change-diff.ts';
+import { type CarryOutOptions, hasColour, proceed, withContext } from './change.ts';
+
+export interface UndoOptions extends CarryOutOptions {
+  readonly root?: string;
+  /** Leaves files that somebody changed since as they are. */
+  readonly keepChanged?: boolean;
+}
+
+/** `slicectl undo [ID]`: the last change, the interrupted one, or the named one. */
+export async function undo(id: string | undefined, options: UndoOptions): Promise<number> {
+  const { keepChanged = false } = options;
+  return preview(id, options, previewUndo, (found, context) => takeBack(found, context, { keepChanged }));
+}
+
+/** What undo and resume have in common: what would be done, what is in its way, and then to do it. */
+export async function preview(
+  id: string | undefined,
+  options: UndoOptions,
+  look: (id: string | undefined, context: ChangeContext) => Promise<UndoPreview>,
+  act: (id: string, context: ChangeContext) => Promise<ChangeResult>,
+): Promise<number> {
+  const host = await openHost({ root: options.root, self: readSelf() });
+  try {
+    const { allChecks } = await import('../../drivers/checks.ts');
+    return await withContext(host, allChecks(host), options, async (context) => {
+      const found = await look(id, context);
+      if (found.conflicts.length > 0 && !options.keepChanged) {
+        if (!options.dryRun) throw changedSince(found.conflicts, found.id);
+        for (const conflict of found.conflicts) tell(conflictText(conflict, hasColour()));
+      }
+      return proceed(found.plan, options, 'do this?', () => act(found.id, context));
+    });
+  } finally {
+    closeHost(host);
+  }
+}
