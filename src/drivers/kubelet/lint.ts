@@ -65,7 +65,8 @@ function names({ settings }: KubeletFacts): Finding[] {
 /** pkg/kubelet/apis/config/validation/validation.go: what a kubelet refuses to start with. */
 function allocatable({ settings }: KubeletFacts): Finding[] {
   const found: Finding[] = [];
-  const enforced = settingOf(settings, 'enforceNodeAllocatable');
+  // Here an empty flag counts: it is an empty list.
+  const [enforced] = placesOf(settings, 'enforceNodeAllocatable');
   const kinds = enforced === undefined ? ['pods'] : listOf(enforced.value);
   const refuse = (message: string, hint: string, setting: Setting | undefined): void => {
     found.push({ severity: 'error', code: 'kubelet-refuses', message, hint, ...(setting && at(setting)) });
