@@ -1,5 +1,4 @@
-import process from 'node:process';
-import { isatty } from 'node:tty';
+import { interrupted, openStore } from '../../change/journal.ts';
 import type { Plan } from '../../change/plan.ts';
 import { SlicectlError } from '../../core/errors.ts';
 import { planAlign } from '../../drivers/align.ts';
@@ -11,7 +10,7 @@ import { judge, markUnused, readInstances, type StatusReport } from '../../drive
 import { readSelf } from '../../host/self.ts';
 import { print } from '../output.ts';
 import { statusJson, statusText } from '../render/driver.ts';
-import { carryOut } from './change.ts';
+import { carryOut, hasColour } from './change.ts';
 
 const DIFFERENT = 3;
 
@@ -51,10 +50,14 @@ export async function check(options: CheckOptions): Promise<number> {
 async function report(scope: Scope, expected: CgroupDriver | undefined, voice: 'print' | 'silent'): Promise<number> {
   return withHost(scope, async (host) => {
     const seen = judge(await rowsOf(host, scope), expected);
-    const known = recognise(host.tree);
     if (voice === 'print') {
-      const colour = isatty(1) && !process.env.NO_COLOR;
-      print(scope.json ? statusJson(seen, known, expected) : statusText(seen, known, { expected, colour }));
+      const facts = {
+        ...seen,
+        expected,
+        recognised: recognise(host.tree),
+        interrupted: interrupted(openStore(host.tree, host.self)),
+      };
+      print(scope.json ? statusJson(facts) : statusText(facts, { colour: hasColour() }));
     }
     return seen.aligned ? 0 : DIFFERENT;
   });

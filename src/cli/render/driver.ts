@@ -1,30 +1,44 @@
 import { styleText } from 'node:util';
+import type { ChangeRecord } from '../../change/journal.ts';
 import type { Recognised } from '../../drivers/distributions/recognise.ts';
 import type { CgroupDriver, Finding, Source } from '../../drivers/model.ts';
 import { type StatusReport, type StatusRow, titleOf } from '../../drivers/status.ts';
+import type { ChangeStyle } from './change.ts';
+import { visible } from './change-diff.ts';
 import { tableText } from './table.ts';
 
-export interface StatusStyle {
+/** What is shown of a host. */
+export interface HostStatus extends StatusReport {
   readonly expected: CgroupDriver | undefined;
-  /** Whether the text is for a terminal that shows colours. */
-  readonly colour: boolean;
+  readonly recognised: readonly Recognised[];
+  /** A change that is not over. */
+  readonly interrupted: ChangeRecord | undefined;
 }
 
-type Colour = 'red' | 'yellow' | 'green' | 'dim' | 'bold';
+type Paint = (colour: 'red' | 'yellow' | 'green' | 'dim', text: string) => string;
 
 /** The table of runtimes, what is wrong with each, and the verdict with the way out. */
-export function statusText(report: StatusReport, known: readonly Recognised[], style: StatusStyle): string {
-  const paint = (colour: Colour, text: string): string => (style.colour ? styleText(colour, text) : text);
+export function statusText(host: HostStatus, { colour }: ChangeStyle): string {
+  const paint: Paint = (name, text) => (colour ? styleText(name, text) : text);
+  const { rows, recognised, interrupted } = host;
   const parts = [
-    ...known.map(({ name, why, advice }) => `${name} (${why}): ${advice}\n`),
-    ...(report.rows.length === 0 ? ['no container runtime and no kubelet was found\n'] : [rowsTable(report.rows)]),
-    ...report.rows.flatMap((row) => row.findings.map((finding) => findingText(row, finding, paint))),
-    ...report.rows.flatMap((row) =>
-      row.unused === undefined ? [] : [`${titleOf(row)} is not judged: ${row.unused}\n`],
-    ),
-    verdict(report, style, paint),
+    ...(interrupted === undefined ? [] : [interruptedText(interrupted, paint)]),
+    ...recognised.map(({ name, why, advice }) => `${paint('dim', 'note:')} ${name} (${why}): ${advice}\n`),
+    ...(rows.length === 0 ? ['no container runtime and no kubelet was found\n'] : [rowsTable(rows)]),
+    ...rows.flatMap((row) => row.findings.map((finding) => findingText(row, finding, paint))),
+    ...rows.flatMap((row) => (row.unused === undefined ? [] : [unusedText(row, row.unused, paint)])),
+    verdict(host, paint),
   ];
   return parts.join('');
+}
+
+function interruptedText({ id, plan }: ChangeRecord, paint: Paint): string {
+  const way = `slicectl undo ${id} takes it back, slicectl resume ${id} finishes it`;
+  return `${paint('red', 'interrupted:')} change ${id} (${visible(plan.title)}); ${way}\n`;
+}
+
+function unusedText(row: StatusRow, why: string, paint: Paint): string {
+  return `${paint('dim', 'note:')} ${titleOf(row)} is not judged: ${why}\n`;
 }
 
 function rowsTable(rows: readonly StatusRow[]): string {
@@ -51,35 +65,31 @@ function placeText(path: string, line: number | undefined): string {
 
 const MARKS = { error: ['red', 'error'], warning: ['yellow', 'warning'], info: ['dim', 'note'] } as const;
 
-function findingText(row: StatusRow, finding: Finding, paint: (colour: Colour, text: string) => string): string {
+function findingText(row: StatusRow, finding: Finding, paint: Paint): string {
   const [colour, word] = MARKS[finding.severity];
   const place = finding.path === undefined ? '' : ` (${placeText(finding.path, finding.line)})`;
   const hint = finding.hint === undefined ? '' : `; ${finding.hint}`;
-  return `${paint(colour, `${word}:`)} ${titleOf(row)}: ${finding.message}${place}${hint}\n`;
+  return `${paint(colour, `${word}:`)} ${visible(`${titleOf(row)}: ${finding.message}${place}${hint}`)}\n`;
 }
 
-function verdict(
-  { aligned, driver, differences, rows }: StatusReport,
-  { expected }: StatusStyle,
-  paint: (colour: Colour, text: string) => string,
-): string {
+function verdict({ aligned, driver, differences, rows, expected }: HostStatus, paint: Paint): string {
   if (aligned) {
     if (rows.every(({ unused }) => unused !== undefined)) return 'nothing to align\n';
     return `${paint('green', 'aligned:')} ${driver ?? expected ?? 'no driver is in use'}\n`;
   }
-  const way = expected ?? 'systemd';
   return [
-    ...differences.map((text) => `${paint('red', 'not aligned:')} ${text}\n`),
-    `see what would change: slicectl driver align --to ${way} --dry-run\n`,
+    ...differences.map((text) => `${paint('red', 'not aligned:')} ${visible(text)}\n`),
+    `see what would change: slicectl driver align --to ${expected ?? 'systemd'} --dry-run\n`,
   ].join('');
 }
 
 /** The shape that docs/drivers.md describes. */
-export function statusJson(
-  { aligned, driver, differences, rows }: StatusReport,
-  known: readonly Recognised[],
-  expected: CgroupDriver | undefined,
-): string {
-  const facts = { version: 1, aligned, driver, expected, differences, runtimes: rows, recognised: known };
-  return `${JSON.stringify(facts, undefined, 2)}\n`;
+export function statusJson({ rows, interrupted, ...facts }: HostStatus): string {
+  const shape = {
+    version: 1,
+    ...facts,
+    runtimes: rows,
+    interrupted: interrupted && { id: interrupted.id, title: interrupted.plan.title },
+  };
+  return `${JSON.stringify(shape, undefined, 2)}\n`;
 }
