@@ -1,0 +1,111 @@
+import { type IndexSet, parseIndexSet } from '../core/cpuset.ts';
+import { errnoOf } from '../core/errors.ts';
+import { readIfThere } from './files.ts';
+import type { HostPaths } from './paths.ts';
+import { foldersIn } from './tree.ts';
+
+/**
+ * `user`: of a process. `movable`: a kernel thread that sched_setaffinity(2) can move. `fixed`: one that refuses it and
+ * may run on several CPUs, such as a worker. `per-cpu`: one that belongs to its CPU.
+ */
+export type TaskKind = 'user' | 'movable' | 'fixed' | 'per-cpu';
+
+/** One thread, of a process or of the kernel. */
+export interface Task {
+  readonly tid: number;
+  readonly pid: number;
+  readonly name: string;
+  readonly kind: TaskKind;
+  /** `R`, `S`, `D`, `Z`… (proc_pid_stat(5)). */
+  readonly state: string;
+  /** The group in the v2 tree; where that has it in `/`, in the hierarchy of cpuset or of systemd. */
+  readonly cgroup: string | undefined;
+  /** Where it may run: its own mask within that of its cpuset. */
+  readonly allowed: IndexSet;
+  /** Where it ran last. */
+  readonly cpu: number;
+  /** How often it had to give way to another task. */
+  readonly involuntary: bigint;
+  /** Whether it refuses to be moved (PF_NO_SETAFFINITY): kernel threads, and I/O workers of processes. */
+  readonly noSetAffinity: boolean;
+}
+
+// include/linux/sched.h
+const PF_KTHREAD = 0x0020_0000;
+const PF_NO_SETAFFINITY = 0x0400_0000;
+
+/**
+ * All threads that /proc shows: with hidepid, those of the caller alone. Those that end meanwhile are left out.
+ */
+export function readTasks(paths: HostPaths): readonly Task[] {
+  const sets = new Map<string, IndexSet>();
+  const setOf = (text: string): IndexSet => {
+    const known = sets.get(text) ?? parseIndexSet(text, 'Cpus_allowed_list');
+    sets.set(text, known);
+    return known;
+  };
+  return foldersIn(paths.proc)
+    .filter(isNumber)
+    .flatMap((pid) => threadsOf(paths, pid, setOf));
+}
+
+const isNumber = (name: string): boolean => /^\d+$/.test(name);
+
+function threadsOf({ proc }: HostPaths, pid: string, setOf: (text: string) => IndexSet): Task[] {
+  const folder = `${proc}/${pid}/task`;
+  const tids = threadFolders(folder).filter(isNumber);
+  // Threads are in one group, but for those in threaded groups, such as the vCPUs of libvirt.
+  const shared = tids.length === 1 ? groupOf(`${proc}/${pid}`) : undefined;
+  return tids.flatMap((tid): Task[] => {
+    const stat = orGone(() => readIfThere(`${folder}/${tid}/stat`));
+    const status = orGone(() => readIfThere(`${folder}/${tid}/status`));
+    if (!stat || !status) return [];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const flags = Number(fields[6] ?? 0);
+    const allowed = setOf(/^Cpus_allowed_list:\s*(.*)$/m.exec(status)?.[1] ?? '');
+    return [
+      {
+        tid: Number(tid),
+        pid: Number(pid),
+        name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')),
+        kind: kindOf(flags, allowed),
+        state: fields[0] ?? '?',
+        cgroup: shared ?? groupOf(`${folder}/${tid}`),
+        allowed,
+        cpu: Number(fields[36] ?? 0),
+        involuntary: BigInt(/^nonvoluntary_ctxt_switches:\s*(\d+)/m.exec(status)?.[1] ?? 0),
+        noSetAffinity: (flags & PF_NO_SETAFFINITY) !== 0,
+      },
+    ];
+  });
+}
+
+/** As the kernel tells them apart (is_per_cpu_kthread, kernel/sched/sched.h), for those that cannot be moved. */
+function kindOf(flags: number, allowed: IndexSet): TaskKind {
+  if ((flags & PF_KTHREAD) === 0) return 'user';
+  if ((flags & PF_NO_SETAFFINITY) === 0) return 'movable';
+  return allowed.length === 1 ? 'per-cpu' : 'fixed';
+}
+
+/** The line that says most: v2, else cpuset, else systemd's own hierarchy. */
+function groupOf(folder: string): string | undefined {
+  const text = orGone(() => readIfThere(`${folder}/cgroup`));
+  const line = (pattern: RegExp): string | undefined => pattern.exec(text ?? '')?.[1];
+  const unified = line(/^0::(.*)$/m);
+  if (unified !== undefined && unified !== '/') return unified;
+  return line(/^\d+:(?:[^:\n]*,)?cpuset(?:,[^:\n]*)?:(.*)$/m) ?? line(/^\d+:name=systemd:(.*)$/m) ?? unified;
+}
+
+function threadFolders(folder: string): string[] {
+  return orGone(() => foldersIn(folder)) ?? [];
+}
+
+/** A task that ended, or that hidepid keeps from the caller. */
+function orGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (['ESRCH', 'EACCES', 'EPERM'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  }
+}
