@@ -17,9 +17,10 @@ export interface ExecLine {
   readonly commands: readonly ExecCommand[];
   /** Why systemd refuses the line; the commands before the fault count. */
   readonly fault: string | undefined;
+  /** Why systemd passes over the rest of the line without refusing it. */
+  readonly ignored: string | undefined;
   /** Escapes that systemd does not know and leaves as written. */
   readonly unknownEscapes: boolean;
-  readonly unknownSpecifiers: readonly string[];
   readonly unansweredSpecifiers: readonly string[];
 }
 
@@ -31,12 +32,12 @@ const QUOTED = { cEscapes: true } as const;
  */
 export function splitExecLine(value: Traced, lookup: SpecifierLookup): ExecLine {
   const commands: ExecCommand[] = [];
-  const unknown = new Set<string>();
+  let unknown: string | undefined;
   const unanswered = new Set<string>();
   let unknownEscapes = false;
   const specify = (word: Traced): Traced => {
     const result = expandSpecifiers(word, lookup);
-    for (const letter of result.unknown) unknown.add(letter);
+    unknown ??= result.unknown;
     for (const letter of result.unanswered) unanswered.add(letter);
     return result.value;
   };
@@ -47,11 +48,11 @@ export function splitExecLine(value: Traced, lookup: SpecifierLookup): ExecLine 
     if (kept !== 'invalid') unknownEscapes = true;
     return kept;
   };
-  const done = (fault?: string): ExecLine => ({
+  const done = (fault?: string, isIgnored = false): ExecLine => ({
     commands,
-    fault,
+    fault: isIgnored ? undefined : fault,
+    ignored: isIgnored ? fault : undefined,
     unknownEscapes,
-    unknownSpecifiers: [...unknown],
     unansweredSpecifiers: [...unanswered],
   });
 
@@ -59,14 +60,18 @@ export function splitExecLine(value: Traced, lookup: SpecifierLookup): ExecLine 
   for (;;) {
     const first = extract(at);
     if (first === 'end') return done();
-    if (first === 'invalid') return done('a quote is not closed');
+    if (first === 'invalid') return done('a quote is not closed', true);
     at = first.next;
     if (first.word.text === ';') continue;
     const prefixes = prefixesOf(first.word.text);
     const program = specify(sliceTraced(first.word, prefixes.length));
     const isIgnored = prefixes.includes('-');
-    if (program.text === '' && !prefixes.includes('|')) return done(isIgnored ? undefined : 'it names no program');
-    if (program.text.endsWith('/')) return done(isIgnored ? undefined : 'its program is a folder');
+    if (program.text === '' && !prefixes.includes('|')) return done('it names no program', isIgnored);
+    if (program.text.endsWith('/')) return done('its program is a folder', isIgnored);
+    if (!program.text.startsWith('/') && (program.text.includes('/') || /^\.{1,2}$/.test(program.text))) {
+      return done('its program is neither an absolute path nor a plain name', isIgnored);
+    }
+    if (unknown !== undefined) return done(unknownText(unknown), isIgnored);
     const words: Traced[] = prefixes.includes('@') ? [] : [program];
     let more = false;
     while (at < value.text.length) {
@@ -83,15 +88,18 @@ export function splitExecLine(value: Traced, lookup: SpecifierLookup): ExecLine 
       }
       const found = extract(at);
       if (found === 'end') break;
-      if (found === 'invalid') return done(isIgnored ? undefined : 'a quote is not closed');
+      if (found === 'invalid') return done('a quote is not closed', isIgnored);
       words.push(specify(found.word));
+      if (unknown !== undefined) return done(unknownText(unknown), isIgnored);
       at = found.next;
     }
-    if (words[0] === undefined || words[0].text === '') return done(isIgnored ? undefined : 'it has no argv[0]');
+    if (words[0] === undefined || words[0].text === '') return done('it has no argv[0]', isIgnored);
     commands.push({ prefixes, program, words });
     if (!more) return done();
   }
 }
+
+const unknownText = (letter: string): string => `there is no specifier %${letter}`;
 
 /** Each prefix counts once; `+`, `!` and `!!` exclude each other. */
 function prefixesOf(word: string): string {

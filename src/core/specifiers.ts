@@ -3,27 +3,30 @@ import { joinTraced, sliceTraced, standingFor, type Traced } from './traced.ts';
 /** What a specifier such as `%n` stands for; undefined where that cannot be known. */
 export type SpecifierLookup = (letter: string) => string | undefined;
 
-/** Specifiers of units (systemd.unit(5)); systemd leaves any other `%x` as it is. */
+/** Specifiers of units (systemd.unit(5)). */
 const KNOWN = 'aAbBCdDEfgGhHiIjJlLmMnNopPqsStTuUvVwWyYcrR';
 
 export interface Specified {
   readonly value: Traced;
-  /** Letters of specifiers that were left as they are written: unknown to systemd, or not to be known here. */
-  readonly unknown: readonly string[];
+  /** A letter or digit that systemd knows no specifier for: it refuses the text (EBADSLT). Any other `%-` stays as it is. */
+  readonly unknown: string | undefined;
+  /** Letters of specifiers whose meaning is not to be known here; they are left as written. */
   readonly unanswered: readonly string[];
 }
 
 /** Puts in what specifiers stand for (specifier_printf, src/shared/specifier.c). */
 export function expandSpecifiers(value: Traced, lookup: SpecifierLookup): Specified {
-  if (!value.text.includes('%')) return { value, unknown: [], unanswered: [] };
+  if (!value.text.includes('%')) return { value, unknown: undefined, unanswered: [] };
   const parts: Traced[] = [];
-  const unknown: string[] = [];
+  let unknown: string | undefined;
   const unanswered: string[] = [];
   let plain = 0;
   for (let at = value.text.indexOf('%'); at >= 0 && at + 1 < value.text.length; at = value.text.indexOf('%', plain)) {
     const letter = value.text.charAt(at + 1);
-    const answer = letter === '%' ? '%' : KNOWN.includes(letter) ? lookup(letter) : undefined;
-    if (answer === undefined) (KNOWN.includes(letter) ? unanswered : unknown).push(letter);
+    const isKnown = KNOWN.includes(letter);
+    const answer = letter === '%' ? '%' : isKnown ? lookup(letter) : undefined;
+    if (isKnown && answer === undefined) unanswered.push(letter);
+    if (!isKnown && /[A-Za-z0-9]/.test(letter)) unknown ??= letter;
     const [first, last] = [value.from[at], value.from[at + 1]];
     if (answer === undefined || first === undefined || last === undefined) {
       parts.push(sliceTraced(value, plain, at + 2));

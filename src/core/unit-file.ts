@@ -38,6 +38,8 @@ interface Line {
   readonly end: number;
 }
 
+const BYTE_ORDER_MARK = '\ufeff';
+
 /** Stands in decoded text for bytes that are no UTF-8. */
 const UNDECODABLE = '\ufffd';
 
@@ -58,7 +60,8 @@ export function parseUnitFile(text: string, path: string): UnitFile {
     };
     if (stripped.text === '') return;
     if (stripped.text.includes(UNDECODABLE)) {
-      problem('warning', 'unit-not-utf8', 'systemd ignores this line, since it is not UTF-8');
+      problem('error', 'unit-not-utf8', 'systemd stops reading the file here: the line is not UTF-8');
+      broken = true;
       return;
     }
     if (stripped.text.startsWith('[')) {
@@ -100,7 +103,8 @@ export function parseUnitFile(text: string, path: string): UnitFile {
   let last: Line | undefined;
   for (const line of linesOf(text)) {
     if (broken) break;
-    const own = tracedText(path, text, line.start, line.end);
+    const isMarked = line.start === 0 && text.startsWith(BYTE_ORDER_MARK);
+    const own = tracedText(path, text, isMarked ? 1 : line.start, line.end);
     if (/^[ \t]*[#;]/.test(own.text)) continue;
     joined = joinTraced([joined, own]);
     first ??= line;

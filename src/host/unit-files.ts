@@ -156,18 +156,19 @@ function instanceOf(target: string, asked: string): string {
 
 /**
  * `*.conf` of `NAME.d`, of the template, of each prefix (`a-b-.service.d`, `a-.service.d`) and of the type
- * (`service.d`). Of two files with one name the first folder's counts, whatever is in it; all are applied by name
+ * (`service.d`). Of two files with one name the first one counts, whatever is in it: by the unit's names, then by folder,
+ * then from the longest prefix to the shortest, and the type's last. All are applied by name
  * (unit_file_find_dropin_paths, src/shared/dropin.c).
  */
 function dropInsOf(tree: RootTree, folders: readonly string[], names: readonly string[]): string[] {
   const type = names[0]?.slice(names[0].lastIndexOf('.') + 1) ?? '';
-  const stems = [...names.flatMap(dropInNames), type];
+  const stems = [...names.map(dropInNames), [type]];
   const files = new Map<string, string>();
-  for (const stem of new Set(stems)) {
-    for (const folder of folders) {
+  for (const own of stems) {
+    for (const [folder, stem] of folders.flatMap((at) => own.map((one) => [at, one] as const))) {
       for (const name of tree.list(`${folder}/${stem}.d`)) {
-        if (name.endsWith('.conf') && !name.startsWith('.') && !files.has(name))
-          files.set(name, `${folder}/${stem}.d/${name}`);
+        if (!name.endsWith('.conf') || name.startsWith('.') || files.has(name)) continue;
+        if (tree.kind(`${folder}/${stem}.d/${name}`) !== 'folder') files.set(name, `${folder}/${stem}.d/${name}`);
       }
     }
   }

@@ -95,6 +95,14 @@ export function readServiceCommand(
       ...at,
     });
   }
+  if (chosen?.command.program.text.startsWith('$')) {
+    problems.push({
+      severity: 'error',
+      code: 'service-program-variable',
+      message: `${found.id} does not start: systemd puts no variable in for the program of ExecStart=`,
+      ...at,
+    });
+  }
   const toWord = (traced: Traced): Word => ({
     text: traced.text,
     traced,

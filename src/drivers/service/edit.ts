@@ -64,12 +64,12 @@ function toSteps(tree: RootTree, command: ServiceCommand, edits: readonly Placed
     }
     const found = tree.read(path);
     if (found === undefined) throw refusedPlace(command, path, 'it is gone');
-    const config = decodeConfig(found.bytes, path);
+    const { text: bare, bom } = decodeConfig(found.bytes, path);
     const text = applyEdits(
-      config.text,
+      bom ? `\ufeff${bare}` : bare,
       own.map(({ edit }) => edit),
     );
-    steps.push(...fileStep(tree, path, encodeConfig({ ...config, text }), purpose));
+    steps.push(...fileStep(tree, path, encodeConfig({ text, bom: false }), purpose));
   }
   return vendors.length === 0 ? steps : [...steps, ...dropInStep(tree, command, vendors, purpose)];
 }

@@ -1,4 +1,3 @@
-import { decodeConfig } from '../../core/config-text.ts';
 import { nameFault, parseEnvironmentFile } from '../../core/environment-file.ts';
 import { quote, SlicectlError } from '../../core/errors.ts';
 import { type ExecCommand, splitExecLine } from '../../core/exec-line.ts';
@@ -73,7 +72,7 @@ class Reading {
   text(path: string): string | undefined {
     const found = this.tree.read(path);
     if (found === undefined) return undefined;
-    const text = lenientText(found.bytes, path);
+    const text = textOf(found.bytes);
     this.texts.set(path, text);
     return text;
   }
@@ -94,8 +93,9 @@ export function readServiceFiles(
       path: maskedBy,
     });
   }
-  if (fragment !== undefined) readUnitFile(reading, fragment, true);
-  for (const dropIn of dropIns) readUnitFile(reading, dropIn, false);
+  const isLoaded = fragment === undefined || readUnitFile(reading, fragment, true);
+  if (isLoaded) for (const dropIn of dropIns) readUnitFile(reading, dropIn, false);
+  else reading.commands = [];
   if (reading.commands.length > 1 && reading.type !== 'oneshot') {
     const last = reading.commands.at(-1);
     if (last !== undefined) {
@@ -127,24 +127,28 @@ export function readServiceFiles(
   return { commands, environment, environmentFiles, texts, problems };
 }
 
-function lenientText(bytes: Uint8Array, path: string): string {
-  try {
-    return decodeConfig(bytes, path).text;
-  } catch (error) {
-    if (!(error instanceof SlicectlError)) throw error;
-    return new TextDecoder('utf-8').decode(bytes);
-  }
+/** A byte order mark stays: a unit file may begin with one, and in an environment file it belongs to the first name. */
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
 }
 
-function readUnitFile(reading: Reading, path: string, isFragment: boolean): void {
-  const text = reading.text(path);
-  if (text === undefined) return;
+/**
+ * Whether systemd read all of it. It refuses a unit whose fragment it cannot read to the end, and leaves out the rest of
+ * such a drop-in.
+ */
+function readUnitFile(reading: Reading, path: string, isFragment: boolean): boolean {
+  // A link to /dev/null masks a drop-in.
+  const text = reading.tree.kind(path) === 'file' ? reading.text(path) : undefined;
+  if (text === undefined) return true;
   const file = parseUnitFile(text, path);
-  reading.problems.push(...file.problems.map((problem) => ({ ...problem, path })));
+  for (const problem of file.problems) {
+    const severity = problem.severity === 'error' && !isFragment ? 'warning' : problem.severity;
+    reading.problems.push({ ...problem, severity, path });
+  }
   const isWhole = file.assignments
     .filter(({ section }) => section === 'Service')
     .every((assignment) => take(reading, { path, assignment }));
-  if (isFragment && (file.broken || !isWhole)) reading.commands = [];
+  return isWhole && !file.broken;
 }
 
 /** Whether systemd reads on in the file. */
@@ -193,27 +197,16 @@ function takeExecStart(reading: Reading, setting: Setting): boolean {
       'ExecStart= has escapes that systemd does not know and leaves as written',
     );
   }
-  noteSpecifiers(reading, setting, line.unknownSpecifiers, line.unansweredSpecifiers);
+  if (line.ignored !== undefined) {
+    reading.problem(setting, 'warning', 'service-ignored-command', `systemd ignores this ExecStart=: ${line.ignored}`);
+  }
+  noteSpecifiers(reading, setting, line.unansweredSpecifiers);
   if (line.fault === undefined) return true;
   reading.problem(setting, 'error', 'service-bad-command', `systemd refuses this ExecStart=: ${line.fault}`);
   return false;
 }
 
-function noteSpecifiers(
-  reading: Reading,
-  setting: Setting,
-  unknown: readonly string[],
-  unanswered: readonly string[],
-): void {
-  for (const letter of unknown) {
-    reading.problem(
-      setting,
-      'info',
-      'service-unknown-specifier',
-      `systemd knows no specifier %${letter} and leaves it as written`,
-      'write %% for a percent sign',
-    );
-  }
+function noteSpecifiers(reading: Reading, setting: Setting, unanswered: readonly string[]): void {
   for (const letter of unanswered) {
     reading.problem(
       setting,
@@ -235,10 +228,14 @@ function wordsOf(reading: Reading, setting: Setting) {
       return words;
     }
     if (found === 'end') return words;
-    const { value: word, unknown, unanswered } = expandSpecifiers(found.word, reading.lookup);
-    noteSpecifiers(reading, setting, unknown, unanswered);
-    words.push({ word, start: found.start, end: found.end });
     at = found.next;
+    const { value: word, unknown, unanswered } = expandSpecifiers(found.word, reading.lookup);
+    noteSpecifiers(reading, setting, unanswered);
+    if (unknown === undefined) words.push({ word, start: found.start, end: found.end });
+    else {
+      const message = `systemd ignores a word of ${key}=: there is no specifier %${unknown}`;
+      reading.problem(setting, 'warning', 'service-bad-environment', message, 'write %% for a percent sign');
+    }
   }
 }
 
@@ -269,7 +266,12 @@ function takeEnvironment(reading: Reading, setting: Setting): void {
 
 function takeEnvironmentFile(reading: Reading, setting: Setting): void {
   const { value, unknown, unanswered } = expandSpecifiers(setting.assignment.value, reading.lookup);
-  noteSpecifiers(reading, setting, unknown, unanswered);
+  noteSpecifiers(reading, setting, unanswered);
+  if (unknown !== undefined) {
+    const message = `systemd ignores EnvironmentFile=${setting.assignment.value.text}: there is no specifier %${unknown}`;
+    reading.problem(setting, 'warning', 'service-environment-file', message, 'write %% for a percent sign');
+    return;
+  }
   if (!/^-?\//.test(value.text)) {
     reading.problem(
       setting,
