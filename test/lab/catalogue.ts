@@ -4,6 +4,8 @@ export interface MachineSpec {
   readonly name: string;
   readonly kind: Kind;
   readonly suite: string;
+  /** What is in it beside systemd: Docker, containerd and podman, or nothing. */
+  readonly flavour?: 'docker';
   /** What `systemctl --version` must say first. */
   readonly systemd: number;
   /** Added to the kernel command line of an emulated machine. */
@@ -26,10 +28,18 @@ const emulated = (name: string, suite: string, systemd: number, ...kernelArgumen
   kernelArguments,
 });
 
+const docker = (name: string, suite: string, systemd: number): MachineSpec => ({
+  ...container(name, suite, systemd),
+  flavour: 'docker',
+});
+
 export const catalogue: readonly MachineSpec[] = [
   container('systemd-252', 'bookworm', 252),
   container('systemd-257', 'trixie', 257),
   container('systemd-262', 'forky', 262),
+  docker('docker-252', 'bookworm', 252),
+  docker('docker-257', 'trixie', 257),
+  docker('docker-262', 'forky', 262),
   emulated('v2-252', 'bookworm', 252, 'systemd.unified_cgroup_hierarchy=1'),
   emulated('v2-257', 'trixie', 257),
   emulated('v2-262', 'forky', 262),

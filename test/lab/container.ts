@@ -17,7 +17,7 @@ set -eu
 folder=$1 lower=$2
 shift 2
 mount -t tmpfs -o mode=755 lab "$folder"
-mkdir "$folder/upper" "$folder/work" "$folder/tree"
+mkdir "$folder/upper" "$folder/work" "$folder/tree" "$folder/docker" "$folder/containerd" "$folder/containers"
 mount -t overlay -o "lowerdir=$lower,upperdir=$folder/upper,workdir=$folder/work" lab "$folder/tree"
 set +e
 status=133
@@ -38,6 +38,16 @@ while [ "$1" != -- ]; do echo $$ >"$1/cgroup.procs" || exit 125; shift; done
 shift
 exec nsenter --target "$@"
 `;
+
+/**
+ * What daemons that make containers need of theirs: system calls that nspawn denies, and folders for images that are
+ * not on an overlay, which could not be the upper part of another one.
+ */
+const dockerArguments = (folder: string): string[] => [
+  '--system-call-filter=@keyring bpf',
+  '--bind=/dev/fuse',
+  ...['docker', 'containerd', 'containers'].map((name) => `--bind=${folder}/${name}:/var/lib/${name}`),
+];
 
 const systemdRulesHere = (): boolean => existsSync('/run/systemd/system');
 
@@ -62,6 +72,7 @@ export const container: Adapter = {
       '--console=pipe',
       `--bind-ro=${repository}:/opt/slicectl`,
       `--bind-ro=${process.execPath}:/usr/local/bin/node`,
+      ...(spec.flavour === 'docker' ? dockerArguments(folder) : []),
     ];
     const inside = ['sh', '-c', bootScript, 'boot', folder, treeOf(image), ...groups, '--', ...nspawn];
     return {

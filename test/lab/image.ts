@@ -6,7 +6,16 @@ import { installFor, mirror } from './install.ts';
 import { withLock } from './lock.ts';
 import { cacheFolder } from './paths.ts';
 import { run } from './process.ts';
-import { familyOf, hashOf, initrdScript, machineScript, type Recipe, recipeOf, setupScript } from './recipe.ts';
+import {
+  dockerScript,
+  familyOf,
+  hashOf,
+  initrdScript,
+  machineScript,
+  type Recipe,
+  recipeOf,
+  setupScript,
+} from './recipe.ts';
 import { imagesInUse } from './record.ts';
 
 /** Where the image of this machine is, or will be once it is built. */
@@ -83,6 +92,7 @@ async function bootstrap(recipe: Recipe, folder: string, hooks: readonly string[
       `--include=${recipe.packages.join(',')}`,
       ...recipe.options,
       `--customize-hook=sh '${setupScript}' "$1"`,
+      ...(recipe.flavour === 'docker' ? [`--customize-hook=sh '${dockerScript}' "$1"`] : []),
       ...hooks,
       recipe.suite,
       treeOf(folder),

@@ -22,10 +22,29 @@ const basePackages = [
 
 const machinePackages = ['linux-image-cloud-amd64', 'initramfs-tools', 'udev', 'openssh-server', 'iproute2'];
 
+/** Services of these start at each boot as Debian has them: containerd, docker.socket and docker. */
+const dockerPackages = [
+  'docker.io',
+  'containerd',
+  'runc',
+  'crun',
+  'iptables',
+  'podman',
+  'conmon',
+  'uidmap',
+  'slirp4netns',
+  'rootlesskit',
+
+  'busybox-static',
+  'e2fsprogs',
+];
+
 /** All that decides what is in a tree or a disk: equal recipes give interchangeable images. */
 export interface Recipe {
   readonly kind: Kind;
   readonly suite: string;
+  /** Left out where there is none, so that such recipes keep the hash they have. */
+  readonly flavour?: 'docker';
   readonly packages: readonly string[];
   readonly options: readonly string[];
   /** Node is part of a disk; a container has it bound from the host. */
@@ -36,24 +55,37 @@ export interface Recipe {
 export const setupScript = join(labFolder, 'image/setup.sh');
 export const machineScript = join(labFolder, 'image/machine.sh');
 export const initrdScript = join(labFolder, 'image/initrd.sh');
+export const dockerScript = join(labFolder, 'image/docker.sh');
 
-export function recipeOf({ kind, suite }: MachineSpec): Recipe {
+export function recipeOf({ kind, suite, flavour }: MachineSpec): Recipe {
   const emulated = kind === 'emulated';
+  const scripts = [
+    setupScript,
+    ...(emulated ? [machineScript, initrdScript] : []),
+    ...(flavour === 'docker' ? [dockerScript] : []),
+  ];
   return {
     kind,
     suite,
-    packages: emulated ? [...basePackages, ...machinePackages] : basePackages,
+    ...(flavour === undefined ? {} : { flavour }),
+    packages: [
+      ...basePackages,
+      ...(emulated ? machinePackages : []),
+      // One package in bookworm.
+      ...(flavour === 'docker' ? [...dockerPackages, ...(suite === 'bookworm' ? [] : ['docker-cli'])] : []),
+    ],
     // The Release file of a suite in preparation may be older than it promises to be.
     options: suite === 'forky' ? ['--aptopt=Acquire::Check-Valid-Until "false"'] : [],
     node: emulated ? process.version : undefined,
-    script: (emulated ? [setupScript, machineScript, initrdScript] : [setupScript]).map(readScript).join(''),
+    script: scripts.map(readScript).join(''),
   };
 }
 
 const readScript = (path: string): string => readFileSync(path, 'utf8');
 
 /** The recipe's name without its hash: one image of each is kept. */
-export const familyOf = ({ kind, suite }: Recipe): string => `${kind === 'container' ? 'tree' : 'disk'}-${suite}`;
+export const familyOf = ({ kind, suite, flavour }: Recipe): string =>
+  [...(flavour === undefined ? [] : [flavour]), kind === 'container' ? 'tree' : 'disk', suite].join('-');
 
 export const hashOf = (recipe: Recipe): string =>
   createHash('sha256').update(JSON.stringify(recipe)).digest('hex').slice(0, 16);
