@@ -26,8 +26,7 @@ export async function apply(plan: Plan, context: ChangeContext): Promise<ChangeR
     const journal = Journal.create(context.store, plan, new Date());
     try {
       journal.append({ event: 'started', what: 'apply' });
-      await goForward(context, journal, plan.steps, addUp([]));
-      return { id: journal.id, state: 'applied', problems: [] };
+      return await goForward(context, journal, plan.steps, addUp([]));
     } finally {
       journal.close();
     }

@@ -33,7 +33,7 @@ export interface ChangeResult {
   /** Absent where there was nothing to do. */
   readonly id?: string;
   readonly state: 'nothing' | FinalState;
-  /** What could not be done on the way back beyond files and properties, a sentence each. */
+  /** What went wrong and did not keep files and properties from being in that state, a sentence each. */
   readonly problems: readonly string[];
 }
 
@@ -48,7 +48,7 @@ export async function goForward(
   journal: Journal,
   steps: readonly Step[],
   progress: Progress,
-): Promise<void> {
+): Promise<ChangeResult> {
   const begun = new Map(progress.begun);
   for (const [number, step] of steps.entries()) {
     if (progress.done.has(number) && !mustBeRepeated(steps, number, progress)) continue;
@@ -72,7 +72,11 @@ export async function goForward(
     tell('done');
   }
   for (const [number, step] of steps.entries()) tidy(context, journal, step, number);
-  journal.append({ event: 'ended', state: 'applied', problems: [] });
+  const failure = noteDown(() => journal.append({ event: 'ended', state: 'applied', problems: [] }));
+  const problems = failure
+    ? [`${failure.message}; all is done, and slicectl resume ${journal.id} writes that down`]
+    : [];
+  return { id: journal.id, state: 'applied', problems };
 }
 
 /** What is to be taken back. */
@@ -197,11 +201,13 @@ function teller(
 }
 
 /** Going back goes on also where nothing can be written down: then the next slicectl finds the files as they were. */
-function noteDown(work: () => void): void {
+function noteDown(work: () => void): SlicectlError | undefined {
   try {
     work();
+    return undefined;
   } catch (error) {
     if (!(error instanceof SlicectlError)) throw error;
+    return error;
   }
 }
 

@@ -80,8 +80,10 @@ export function writeFile(hand: FileHand, step: FileStep, tag: string, facts: Fi
 export function takeFileBack(hand: FileHand, step: FileStep, tag: string, facts: FileFacts): void {
   const place = placeOf(hand, step.target, tag);
   const now = readState(hand.tree, step.target);
-  if (standing(step, now) === 'after') putBack(place, contentOf(withPresentMode(step, now)));
-  else forget(place);
+  if (standing(step, now) === 'after') {
+    if (step.before.exists) makeFolders(hand.tree, missingFolders(hand.tree, step.target), hand.uid, hand.disk);
+    putBack(place, contentOf(withPresentMode(step, now)));
+  } else forget(place);
   removeFolders(hand.tree, facts.folders, hand.uid, hand.disk);
 }
 

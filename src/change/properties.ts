@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { SlicectlError } from '../core/errors.ts';
 import { busErrorName } from '../dbus/errors.ts';
-import { removeFolders } from '../host/made-folders.ts';
+import { makeFolders, missingFolders, removeFolders } from '../host/made-folders.ts';
 import { putBack } from '../host/replace-file.ts';
 import type { FileHand } from './files.ts';
 import type { PropertyStep } from './plan.ts';
@@ -107,10 +107,12 @@ function readDropIns(hand: FileHand, { dropInFolders }: UnitControl, unit: strin
 }
 
 function restore({ tree, uid, disk }: FileHand, path: string, bytes: Uint8Array | undefined): void {
-  const owner = tree.ownerOf(posix.dirname(path));
-  const place = { tree, target: tree.follow(path), tag: 'undo', uid, disk };
+  const target = tree.follow(path);
+  const owner = tree.ownerOf(posix.dirname(target));
+  const place = { tree, target, tag: 'undo', uid, disk };
+  if (bytes !== undefined) makeFolders(tree, missingFolders(tree, target), uid, disk);
   putBack(place, bytes === undefined ? undefined : { bytes, mode: 0o644, ...owner });
-  if (bytes === undefined) removeFolders(tree, [posix.dirname(place.target)], uid, disk);
+  if (bytes === undefined) removeFolders(tree, [posix.dirname(target)], uid, disk);
 }
 
 // D-Bus gives `ay` as bytes; a plan may have it as numbers.

@@ -77,8 +77,7 @@ export async function resume(id: string | undefined, context: ChangeContext): Pr
     checkFiles(context, notBegun(change));
     return withJournal(context, change, async (journal): Promise<ChangeResult> => {
       journal.append({ event: 'started', what: 'resume' });
-      await goForward(context, journal, plan.steps, progress);
-      return { id: change.id, state: 'applied', problems: [] };
+      return goForward(context, journal, plan.steps, progress);
     });
   });
   return typeof isUndoing === 'string' ? undo(isUndoing, context) : isUndoing;
