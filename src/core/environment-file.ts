@@ -67,8 +67,7 @@ export function parseEnvironmentFile(text: string, path: string): EnvironmentFil
         line: keyLine,
       });
     } else {
-      const start = read.from[0] === undefined && valueEnd <= valueAt ? valueAt : valueAt;
-      entries.push({ name, value: read, line: keyLine, start, end: Math.max(start, valueEnd) });
+      entries.push({ name, value: read, line: keyLine, start: valueAt, end: valueEnd });
     }
     value = builder(path);
     key = '';
