@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
 import { decodeConfig } from '../../core/config-text.ts';
 import { quote, SlicectlError } from '../../core/errors.ts';
+import { ifReadable } from '../../host/readable.ts';
 import type { FoundFile, RootTree } from '../../host/root-tree.ts';
 import { parseYaml, type YamlDocument, type YamlFile } from '../formats/yaml.ts';
 import type { Finding } from '../model.ts';
@@ -19,20 +20,27 @@ export function readSettings(tree: RootTree, command: ServiceCommand, version: s
   const configPath = lastPath(command, 'config');
   const configDir = lastPath(command, 'config-dir');
   const reader = new Reader(tree);
-  if (configPath !== undefined) reader.layer('config', configPath);
-  if (configDir !== undefined) reader.folder(configDir, command, version);
+  if (configPath !== undefined) reader.layer('config', configPath.path);
+  if (configDir !== undefined) reader.folder(configDir.path, configDir.written, command, version);
   const flags = fieldFlags(command);
-  return { flags, configDir, layers: reader.layers, findings: reader.findings, notJoined: reader.notJoined };
+  return {
+    flags,
+    configDir: reader.configDir,
+    layers: reader.layers,
+    findings: reader.findings,
+    notJoined: reader.notJoined,
+  };
 }
 
-function lastPath(command: ServiceCommand, flag: string): string | undefined {
-  const value = flagUses(command, flag).at(-1)?.value;
-  return value === undefined || value === '' ? undefined : posix.resolve('/', value);
+function lastPath(command: ServiceCommand, flag: string): { path: string; written: string } | undefined {
+  const written = flagUses(command, flag).at(-1)?.value;
+  return written === undefined || written === '' ? undefined : { path: posix.resolve('/', written), written };
 }
 
 class Reader {
   readonly layers: ConfigLayer[] = [];
   readonly findings: Finding[] = [];
+  configDir: string | undefined;
   notJoined = false;
   readonly #tree: RootTree;
 
@@ -45,7 +53,7 @@ class Reader {
     this.findings.push({ severity, code, message: `${quote(path)} ${what}`, ...(hint && { hint }), path, ...place });
   }
 
-  folder(path: string, command: ServiceCommand, version: string | undefined): void {
+  folder(path: string, written: string, command: ServiceCommand, version: string | undefined): void {
     const needsVariable = version !== undefined && !isAtLeast(version, 1, 30);
     if (version !== undefined && !isAtLeast(version, 1, 28)) {
       const what = `is named by --config-dir, which a kubelet ${version} does not know: it does not start`;
@@ -54,6 +62,8 @@ class Reader {
       const what = `is named by --config-dir, for which a kubelet ${version} wants KUBELET_CONFIG_DROPIN_DIR_ALPHA in its environment: it does not start`;
       this.add('error', 'kubelet-config-dir', path, what, 'set the variable in the unit, or remove the flag');
     }
+    if (this.#isLink(path, written)) return;
+    this.configDir = path;
     for (const file of this.#walk(path)) this.layer('drop-in', file);
   }
 
@@ -68,7 +78,9 @@ class Reader {
     const document = file?.documents[0];
     if (!file || !document || !this.#isConfiguration(file, document)) return;
     for (const { keys, line, column } of document.duplicateKeys()) {
-      const what = `has ${keys.join('.')} more than once; the last one counts`;
+      // Files are decoded strictly, and only that of --config leniently where this fails (kubeletconfig/util/codec).
+      const effect = kind === 'config' ? 'the last one counts' : 'with which a kubelet may refuse to start';
+      const what = `has ${keys.join('.')} more than once; ${effect}`;
       this.add('warning', 'kubelet-duplicate-key', path, what, 'keep one of them', { line, column });
     }
     this.layers.push({ kind, path, file, mtimeMs: found.mtimeMs });
@@ -143,6 +155,14 @@ class Reader {
       const what = 'has a cgroupDriver that is no text, so that the kubelet does not start';
       this.add('error', 'kubelet-wrong-type', path, what, 'write systemd or cgroupfs', driver);
     }
+    return true;
+  }
+
+  /** filepath.WalkDir follows no link, unless a slash ends the path: it finds nothing then, and no fault. */
+  #isLink(folder: string, written: string): boolean {
+    if (written.endsWith('/') || ifReadable(() => this.#tree.link(folder)) === undefined) return false;
+    const what = 'is a link, which the kubelet does not follow: it reads no drop-in';
+    this.add('warning', 'kubelet-linked-folder', folder, what, 'name the folder itself in --config-dir');
     return true;
   }
 

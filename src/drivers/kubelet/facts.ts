@@ -18,7 +18,7 @@ export interface KubeletSettings {
   readonly flags: ReadonlyMap<string, readonly FlagUse[]>;
   /** In the order in which they are read: the file of `--config`, then the drop-ins of `--config-dir`. */
   readonly layers: readonly ConfigLayer[];
-  /** The folder of `--config-dir`. */
+  /** The folder of `--config-dir`, where the kubelet reads it. */
   readonly configDir: string | undefined;
   /** Why the kubelet does not start with these files, and what it warns of when it reads them. */
   readonly findings: readonly Finding[];

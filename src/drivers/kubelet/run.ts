@@ -20,7 +20,7 @@ export interface RunQuestion {
 export async function readRun(live: LiveHost, question: RunQuestion): Promise<KubeletRun> {
   const loaded = live.system === undefined ? undefined : await readLoaded(live.system, question.unit);
   const process = mainProcess(live.paths, loaded);
-  const startedMs = process && startTime(live.paths, process);
+  const startedMs = process && (loaded?.activeEnterTimestampMs ?? startTime(live.paths, process));
   return {
     activeState: loaded?.activeState ?? (process ? 'active' : 'inactive'),
     subState: loaded?.subState ?? '',
@@ -85,10 +85,11 @@ function startTime({ proc }: HostPaths, { startTicks }: ProcessFacts): number | 
   return boot === undefined ? undefined : Number(boot) * 1000 + Number(startTicks) * 10;
 }
 
+/** What the runtime lists, else what has groups: an old kubelet can have another runtime than that of its socket. */
 async function podsOf(paths: HostPaths, { socket, settings }: RunQuestion): Promise<readonly string[]> {
   const answer = socket === undefined ? undefined : await new CriClient(socket).pods();
-  if (answer?.ok)
-    return answer.value.filter(({ isReady }) => isReady).map(({ namespace, name }) => `${namespace}/${name}`);
+  const ready = answer?.ok ? answer.value.filter(({ isReady }) => isReady) : [];
+  if (ready.length > 0) return ready.map(({ namespace, name }) => `${namespace}/${name}`);
   return podsInGroups(paths, textOf(settings, 'cgroupRoot') ?? '/');
 }
 

@@ -1,4 +1,5 @@
 import { symlinkSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { kubelet } from '../../../src/drivers/kubelet/kubelet.ts';
 import {
@@ -11,6 +12,7 @@ import {
   makeTree,
   NODE,
   readNode,
+  request,
   rowOf,
   withCommand,
 } from './node.ts';
@@ -110,6 +112,18 @@ describe('where the driver comes from', () => {
     const { configured } = rowOf(await readNode(withCommand('--cgroup_driver systemd')));
     expect(configured).toMatchObject({ driver: 'systemd', source: { path: '/etc/systemd/system/kubelet.service' } });
   });
+});
+
+it('reads no drop-ins through a link, as the kubelet, which is said', async () => {
+  const tree = makeTree({
+    ...withCommand('--config=/k.yaml --config-dir=/etc/drop-ins'),
+    '/k.yaml': config('cgroupDriver: systemd\n'),
+    '/etc/real/1.conf': config('cgroupDriver: cgroupfs\n'),
+  });
+  symlinkSync('real', tree.onHost('/etc/drop-ins'));
+  const [facts] = await kubelet.read(hostOf(tree, '1.30'));
+  expect(facts && rowOf(facts).configured.driver).toBe('systemd');
+  expect(facts && codesOf(facts)).toEqual(['kubelet-linked-folder']);
 });
 
 describe('a kubelet that is not there', () => {
@@ -268,4 +282,30 @@ it('takes the version of the package before that which is assumed', async () => 
   const status = 'Package: kubelet\nStatus: install ok installed\nVersion: 1.29.3-1.1\n';
   const facts = await readNode({ ...NODE, [CONFIG]: config(), '/var/lib/dpkg/status': status }, '1.33');
   expect(facts.version).toBe('1.29.3');
+});
+
+describe('whatever is written', () => {
+  it('is read without an exception, and planned or refused', async () => {
+    const odd = fc.string({
+      unit: fc.constantFrom(...'a:- {}[]"\'\n\t&*!|>#,%=', 'cgroupDriver', 'systemd', 'kind', '--- ', '\u0000'),
+    });
+    const text = fc.oneof(odd, odd.map(config), fc.string());
+    await fc.assert(
+      fc.asyncProperty(text, text, odd, async (main, dropIn, words) => {
+        const unit = `[Service]\nExecStart=/usr/bin/kubelet --config=/k --config-dir=/d ${words.replaceAll('\n', ' ')}\n`;
+        const files = { '/etc/systemd/system/kubelet.service': unit, '/k': main, '/d/1.conf': dropIn };
+        const facts = await readNode(files);
+        expect(facts.command.unit).toBe('kubelet.service');
+        rowOf(facts);
+        const { files: steps, refusals } = kubelet.plan(facts, request('systemd'), []);
+        if (refusals.length > 0) expect(steps).toEqual([]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('is a finding where it cannot be read at all', async () => {
+    const facts = await readNode({ ...NODE, [`${CONFIG}/x`]: '' });
+    expect(rowOf(facts).findings).toMatchObject([{ code: 'kubelet-unreadable', severity: 'error', path: CONFIG }]);
+  });
 });
