@@ -8,14 +8,9 @@ export interface EnvironmentEntry {
   readonly value: Traced;
   /** From 1: the line of the name. */
   readonly line: number;
-  /** Offsets of the value as written, quotes and all, without blanks around it. Equal where it is empty. */
-  readonly start: number;
-  readonly end: number;
 }
 
 export interface EnvironmentFile {
-  readonly path: string;
-  readonly text: string;
   /** In the order of the file; of two with one name the later one counts. */
   readonly entries: readonly EnvironmentEntry[];
   readonly problems: readonly TextProblem[];
@@ -49,8 +44,6 @@ export function parseEnvironmentFile(text: string, path: string): EnvironmentFil
   let state: State = 'before-key';
   let key = '';
   let keyAt = 0;
-  let valueAt = 0;
-  let valueEnd = 0;
   let value = builder(path);
   let line = 1;
   let keyLine = 1;
@@ -67,7 +60,7 @@ export function parseEnvironmentFile(text: string, path: string): EnvironmentFil
         line: keyLine,
       });
     } else {
-      entries.push({ name, value: read, line: keyLine, start: valueAt, end: valueEnd });
+      entries.push({ name, value: read, line: keyLine });
     }
     value = builder(path);
     key = '';
@@ -93,8 +86,6 @@ export function parseEnvironmentFile(text: string, path: string): EnvironmentFil
           problems.push(lineWithoutValue(text.slice(keyAt, at), keyLine));
         } else if (char === '=') {
           state = 'before-value';
-          valueAt = at + 1;
-          valueEnd = at + 1;
         } else key += char;
         break;
       case 'before-value':
@@ -103,14 +94,7 @@ export function parseEnvironmentFile(text: string, path: string): EnvironmentFil
           push(false);
           break;
         }
-        if (isBlank) {
-          if (valueEnd === valueAt) {
-            valueAt = at + 1;
-            valueEnd = at + 1;
-          }
-          break;
-        }
-        valueEnd = at + 1;
+        if (isBlank) break;
         if (char === "'") state = 'single';
         else if (char === '"') state = 'double';
         else if (char === '\\') state = 'value-escape';
@@ -126,34 +110,26 @@ export function parseEnvironmentFile(text: string, path: string): EnvironmentFil
         } else if (char === '\\') {
           state = 'value-escape';
           value.keepBlanks();
-          valueEnd = at + 1;
         } else {
           value.add(char, at, at + 1);
           if (isBlank) value.blank();
-          else {
-            value.keepBlanks();
-            valueEnd = at + 1;
-          }
+          else value.keepBlanks();
         }
         break;
       case 'value-escape':
         state = 'value';
-        valueEnd = at + 1;
         if (!isEnd) value.add(char, at - 1, at + 1);
         break;
       case 'single':
-        valueEnd = at + 1;
         if (char === "'") state = 'before-value';
         else value.add(char, at, at + 1);
         break;
       case 'double':
-        valueEnd = at + 1;
         if (char === '"') state = 'before-value';
         else if (char === '\\') state = 'double-escape';
         else value.add(char, at, at + 1);
         break;
       case 'double-escape':
-        valueEnd = at + 1;
         state = 'double';
         if (ESCAPABLE.includes(char)) value.add(char, at - 1, at + 1);
         else if (char !== '\n') {
@@ -192,7 +168,7 @@ export function parseEnvironmentFile(text: string, path: string): EnvironmentFil
     }
     push(state === 'value');
   }
-  return { path, text, entries, problems };
+  return { entries, problems };
 }
 
 /** Why systemd refuses a variable's name (env_name_is_valid, src/basic/env-util.c), or undefined. */

@@ -16,15 +16,12 @@ export interface Assignment {
   readonly value: Traced;
   /** From 1. */
   readonly firstLine: number;
-  readonly lastLine: number;
   /** Offsets of the lines, the last one's end excluded. */
   readonly start: number;
   readonly end: number;
 }
 
 export interface UnitFile {
-  readonly path: string;
-  readonly text: string;
   readonly assignments: readonly Assignment[];
   readonly problems: readonly TextProblem[];
   /** Whether systemd gives up on the file at its last problem: what is above counts, what is below is not read. */
@@ -92,7 +89,6 @@ export function parseUnitFile(text: string, path: string): UnitFile {
       key: stripped.text.slice(0, equals).trimEnd(),
       value: trimTraced(sliceTraced(stripped, equals + 1)),
       firstLine: first.number,
-      lastLine: last.number,
       start: first.start,
       end: last.end,
     });
@@ -118,7 +114,7 @@ export function parseUnitFile(text: string, path: string): UnitFile {
     first = undefined;
   }
   if (first !== undefined && last !== undefined && !broken) take(joined, first, last);
-  return { path, text, assignments, problems, broken };
+  return { assignments, problems, broken };
 }
 
 function endsEscaped(text: string): boolean {

@@ -95,6 +95,14 @@ export function readServiceCommand(
       ...at,
     });
   }
+  for (const name of expanded.unset.filter((taken) => files.unset.includes(taken))) {
+    problems.push({
+      severity: 'warning',
+      code: 'service-unset-environment',
+      message: `UnsetEnvironment= takes $${name} away, which a recent systemd (seen in 262) puts into ExecStart= all the same`,
+      ...at,
+    });
+  }
   if (chosen?.command.program.text.startsWith('$')) {
     problems.push({
       severity: 'error',

@@ -38,6 +38,8 @@ export interface ServiceFiles {
   readonly commands: readonly Chosen[];
   /** Unset variables taken out; what systemd itself sets is not in it. */
   readonly environment: ReadonlyMap<string, SetVariable>;
+  /** Variables that `UnsetEnvironment=` took out. */
+  readonly unset: readonly string[];
   readonly environmentFiles: readonly string[];
   readonly texts: ReadonlyMap<string, string>;
   readonly problems: readonly Finding[];
@@ -118,13 +120,16 @@ export function readServiceFiles(
     });
   }
   readEnvironmentFiles(reading);
+  const unset: string[] = [];
   for (const entry of reading.unset) {
     const [name = '', ...rest] = entry.split('=');
     const value = reading.environment.get(name)?.value.text;
-    if (rest.length === 0 || value === rest.join('=')) reading.environment.delete(name);
+    if (value === undefined || (rest.length > 0 && value !== rest.join('='))) continue;
+    reading.environment.delete(name);
+    unset.push(name);
   }
   const { commands, environment, environmentFiles, texts, problems } = reading;
-  return { commands, environment, environmentFiles, texts, problems };
+  return { commands, environment, unset, environmentFiles, texts, problems };
 }
 
 /** A byte order mark stays: a unit file may begin with one, and in an environment file it belongs to the first name. */
