@@ -1,5 +1,5 @@
 import { CriClient } from '../cri/client.ts';
-import type { DriverHost, ObservedDriver, RuntimeName, RuntimeStatus } from '../model.ts';
+import type { DriverHost, RuntimeName, RuntimeStatus } from '../model.ts';
 import type { Followed, KubeletSettings } from './facts.ts';
 import { gateOf, isAtLeast, textOf } from './settings.ts';
 
@@ -57,10 +57,11 @@ export async function askRuntime(
     if (answer.ok || answer.failure.reason === 'unimplemented') return tellsNothing(runtime);
   }
   const rows = await rowsOf(host, runtime);
-  if (rows.length === 0) return OWN;
-  const row = rows.find(({ instance }) => instance === '') ?? rows[0];
-  if (!canTell(runtime, row?.version)) return tellsNothing(runtime);
-  const driver: ObservedDriver | undefined = row?.configured.driver;
+  // containerd answers for its default runtime, which comes first.
+  const [row] = rows;
+  if (row === undefined) return OWN;
+  if (!canTell(runtime, row.version)) return tellsNothing(runtime);
+  const { driver } = row.configured;
   const text = `what ${runtime} is configured to, which it will tell the kubelet`;
   return {
     followed: { runtime, driver, how: driver === undefined ? 'unknown' : 'files', text },
