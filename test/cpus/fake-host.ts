@@ -245,14 +245,15 @@ export function topologyOf(machine: FakeMachine): Topology {
     (a.cpus[0] ?? 0) - (b.cpus[0] ?? 0);
   const caches: LastLevelCache[] = machine.packages
     .flatMap((one) => one.caches ?? [])
-    .map((cpus) => ({ level: 3, bytes: 32n << 20n, cpus: intersection(cpus, online) }))
+    .map((cpus) => ({ level: 3, bytes: 32n << 20n, cpus: intersection(online, cpus) }))
     .filter(({ cpus }) => cpus.length > 0)
     .sort(byFirst);
   const nodeOf = new Map(nodes.flatMap(({ id, cpus }) => cpus.map((cpu) => [cpu, id] as const)));
   const cacheOf = new Map(caches.flatMap(({ cpus }, at) => cpus.map((cpu) => [cpu, at] as const)));
+  const isOnline = new Set(online);
   const cores = machine.packages.flatMap(({ id, cores: all, cluster }) =>
     all.flatMap((threads): Core[] => {
-      const cpus = intersection(threads, online);
+      const cpus = threads.filter((cpu) => isOnline.has(cpu));
       const [first] = cpus;
       if (first === undefined) return [];
       const place = { package: id < 0 ? undefined : id, die: 0, cluster: cluster?.(first) };
