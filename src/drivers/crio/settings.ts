@@ -1,6 +1,7 @@
 import { quote } from '../../core/errors.ts';
 import type { RootTree } from '../../host/root-tree.ts';
-import { faultOf, findKey, findString, type GoTomlFile, keyText, readGoToml, strayKeys } from '../formats/go-toml.ts';
+import { daemonFault } from '../faults.ts';
+import { findKey, findString, type GoTomlFile, keyText, readGoToml, strayKeys } from '../formats/go-toml.ts';
 import { CGROUP_DRIVERS, type CgroupDriver, type Configured, type Finding, type Source } from '../model.ts';
 import { type CrioPlaces, walk } from './files.ts';
 import { type CrioRules, type Monitors, pairFault } from './versions.ts';
@@ -35,7 +36,7 @@ export function readSettings(tree: RootTree, places: CrioPlaces, rules: CrioRule
     try {
       return read();
     } catch (error) {
-      findings.push(faultOf(error, 'crio-fault', CONSEQUENCE));
+      findings.push(daemonFault(error, 'crio-fault', CONSEQUENCE));
       return undefined;
     }
   };

@@ -1,7 +1,6 @@
 import { type ConfigText, decodeConfig, encodeConfig, syntaxError } from '../../core/config-text.ts';
-import { quote, SlicectlError } from '../../core/errors.ts';
+import { quote } from '../../core/errors.ts';
 import type { RootTree } from '../../host/root-tree.ts';
-import type { Finding } from '../model.ts';
 import { parseToml, setToml, type TomlDocument, type TomlEntry, type TomlScalar } from './toml.ts';
 
 /** A TOML file as programs read it that are written with github.com/BurntSushi/toml: CRI-O and podman. */
@@ -59,21 +58,6 @@ function nearest(file: GoTomlFile, keys: readonly string[]): readonly string[] {
     if (found !== undefined) return [...found.keys, ...keys.slice(length)];
   }
   return keys;
-}
-
-/** What an error in a file means for the one who reads a status. Rethrows what is no fault of a file. */
-export function faultOf(error: unknown, code: string, consequence: string): Finding {
-  if (!(error instanceof SlicectlError) || !['E_FILE', 'E_SYNTAX'].includes(error.code)) throw error;
-  const { path, line, column } = error.data;
-  return {
-    severity: 'error',
-    code,
-    message: `${consequence}: ${error.message}`,
-    ...(error.hint !== undefined && { hint: error.hint }),
-    ...(typeof path === 'string' && { path }),
-    ...(typeof line === 'number' && { line }),
-    ...(typeof column === 'number' && { column }),
-  };
 }
 
 /** For messages: `"cgroup_manager" in [containers]`. */

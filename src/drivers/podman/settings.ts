@@ -1,6 +1,7 @@
-import { errnoOf, quote, SlicectlError } from '../../core/errors.ts';
+import { quote } from '../../core/errors.ts';
 import type { RootTree } from '../../host/root-tree.ts';
-import { faultOf, findString, type GoTomlFile, keyText, readGoToml, strayKeys } from '../formats/go-toml.ts';
+import { faultOf, isClosed, unreadable } from '../faults.ts';
+import { findString, type GoTomlFile, keyText, readGoToml, strayKeys } from '../formats/go-toml.ts';
 import type { Configured, Finding, ObservedDriver, Source } from '../model.ts';
 import { CGROUP_DRIVERS } from '../model.ts';
 import { type Layer, layersOf, type PodmanUser } from './layers.ts';
@@ -37,7 +38,7 @@ export function readSettings(tree: RootTree, rules: PodmanRules, user: PodmanUse
     try {
       return read();
     } catch (error) {
-      findings.push(isClosed(error, user) ? unreadable(error) : faultOf(error, 'podman-fault', consequence));
+      findings.push(!user.isSelf && isClosed(error) ? unreadable(error) : faultOf(error, 'podman-fault', consequence));
       return undefined;
     }
   };
@@ -70,20 +71,6 @@ export function configuredOf({ values, findings }: Settings, fallback: DefaultDr
     return { driver: isBroken ? undefined : fallback.driver, source, shadowed };
   }
   return { driver: !isBroken && isDriver(last.value) ? last.value : undefined, source: sourceOf(last), shadowed };
-}
-
-/** What another user may not read says nothing of what podman of that user can. */
-function isClosed(error: unknown, { isSelf }: PodmanUser): error is SlicectlError {
-  return !isSelf && error instanceof SlicectlError && errnoOf(error.cause) === 'EACCES';
-}
-
-function unreadable({ message }: SlicectlError): Finding {
-  return {
-    severity: 'warning',
-    code: 'podman-unreadable',
-    message: `not all is known: ${message}`,
-    hint: 'run it as root',
-  };
 }
 
 function sourceOf({ path, line, column }: Setting): Source {
