@@ -19,63 +19,39 @@ export interface UndoStep {
 /**
  * The way back from any point of a change:
  *
- * 1. Units that the change started are stopped, those that it had stopped and started again too: they must not run on
+ * 1. Units that the change brought up stop, and those that it had stopped and has started again: they must not run on
  *    files that go away under them.
  * 2. Files and properties go back, the last one first. All of them, before anything reads one.
  * 3. The manager reads its files again.
- * 4. What made the new files take effect makes the old ones take effect, in the change's own order; a unit that the
- *    change stopped starts again where the change starts it, or after all else. A unit that did not run before is only
- *    stopped. Failed states and start limits are reset before each start.
+ * 4. Each unit that ran before gets the one job that makes the old files take effect, where the change has its last job
+ *    for it; a unit that the change only stops starts after all others. Failed states and start limits are reset first.
  * 5. The checks look for what was there before, each at its place in that order.
  *
  * Nothing at all where no step had an effect yet. Pure.
  */
 export function invert(steps: readonly Step[], { begun, fresh }: Done): readonly UndoStep[] {
-  const isTouched = steps.some((step, of) => begun.has(of) && step.kind !== 'check' && step.kind !== 'reset-failed');
-  if (!isTouched) return [];
   const all = steps.map((step, of): Numbered => ({ of, step }));
-  const ranBefore = (of: number): boolean | undefined => {
-    const facts = begun.get(of) as UnitFacts | undefined;
-    return facts === undefined ? undefined : isRunning(facts.activeState);
-  };
-  const stopped = all.filter(({ of, step }) => isUnit(step, 'stop') && ranBefore(of) === true);
-  const stoppedBy = (unit: UnitStep, before: number): Numbered | undefined =>
-    stopped.find(({ of, step }) => of < before && sameUnit(step, unit));
-
-  const stops = all.flatMap(({ of, step }): UndoStep[] => {
-    if (step.kind !== 'unit' || !(begun.has(of) || fresh.has(of))) return [];
-    const wasStopped = step.verb === 'start' && (ranBefore(of) === false || fresh.has(of));
-    const wasStarted = step.verb === 'restart' && ranBefore(of) === false;
-    return wasStopped || wasStarted ? [{ of, step: job(step, 'stop') }] : [];
-  });
-  // As the change stopped them, such as a socket before its service; the others in reverse of their starts.
-  const orderOf = ({ of, step }: UndoStep): number => {
-    const stop = all.findIndex((other) => isUnit(other.step, 'stop') && other.of < of && sameUnit(other.step, step));
-    return stop < 0 ? -of : stop;
-  };
+  const isTouched = all.some(({ of, step }) => begun.has(of) && step.kind !== 'check' && step.kind !== 'reset-failed');
+  if (!isTouched) return [];
+  const ways = unitsOf(all).map((jobs) => wayOfUnit(jobs, { begun, fresh }));
   const back = all
     .filter(({ of, step }) => begun.has(of) && (step.kind === 'file' || step.kind === 'property'))
     .map(({ of, step }) => ({ of, step: swapped(step) }))
     .toReversed();
-  const forward = all.flatMap(({ of, step }): UndoStep[] => {
-    if (step.kind === 'check') return checkBefore(step).map((check) => ({ of, step: check }));
-    if (step.kind !== 'unit' || step.verb === 'stop') return [];
-    if (step.verb === 'start') {
-      const stop = stoppedBy(step, of);
-      return stop ? [{ of: stop.of, step: job(stop.step as UnitStep & Step, 'start', step.reset) }] : [];
-    }
-    const tookEffect = (begun.has(of) && ranBefore(of) !== false) || fresh.has(of);
-    return tookEffect ? [{ of, step: job(step, step.verb) }] : [];
-  });
-  const isStartedAgain = (stop: Numbered): boolean => forward.some(({ of }) => of === stop.of);
-  const left = stopped.filter((stop) => !isStartedAgain(stop)).toReversed();
-  const starts = left.map(({ of, step }) => ({ of, step: job(step as UnitStep & Step, 'start') }));
+  const jobs = ways.flatMap(({ up }) => up ?? []);
+  const checks = all.flatMap(({ of, step }) =>
+    step.kind === 'check' ? checkBefore(step).map((check) => ({ at: of, of, step: check })) : [],
+  );
+  const placed = [...jobs.filter(({ at }) => at !== undefined), ...checks].toSorted(
+    (a, b) => (a.at ?? 0) - (b.at ?? 0),
+  );
+  const last = jobs.filter(({ at }) => at === undefined).toSorted((a, b) => b.of - a.of);
   return [
-    ...stops.toSorted((a, b) => orderOf(a) - orderOf(b)),
+    ...ways.flatMap(({ down }) => down ?? []).toSorted((a, b) => a.order - b.order),
     ...back,
     ...reloads(all, back.length > 0),
-    ...withStarts(forward, starts),
-  ];
+    ...beforeLastChecks(placed, last),
+  ].map(({ of, step }) => ({ of, step }));
 }
 
 /** Whether a unit in this state has processes that read its files. */
@@ -88,25 +64,72 @@ interface Numbered {
   readonly step: Step;
 }
 
+interface NumberedJob {
+  readonly of: number;
+  readonly step: UnitStep & Step;
+}
+
+interface WayOfUnit {
+  /** In the order of the change's own stops, such as a socket before its service; what it never stops comes first. */
+  readonly down?: UndoStep & { readonly order: number };
+  /** `at` is the place of the step in the change; absent for the end. */
+  readonly up?: UndoStep & { readonly at: number | undefined };
+}
+
+function wayOfUnit(jobs: readonly NumberedJob[], { begun, fresh }: Done): WayOfUnit {
+  const done = jobs.filter(({ of }) => begun.has(of));
+  const started = jobs.filter(({ of, step }) => isUp(step) && (begun.has(of) || fresh.has(of)));
+  const reset = [...new Set(jobs.flatMap(({ step }) => [step.unit, ...(step.reset ?? [])]))];
+  const stop = done.find(({ step }) => step.verb === 'stop');
+  const start = started.at(-1);
+  const first = done[0];
+  const facts = first && (begun.get(first.of) as UnitFacts);
+  // A unit that the change has not come to yet runs now if it is fresh, and ran before for all that is known.
+  const ranBefore = facts === undefined || isRunning(facts.activeState);
+  const down = start && { of: start.of, step: job(start.step, 'stop'), order: stop?.of ?? -start.of };
+  if (!ranBefore) return down ? { down } : {};
+  if (stop !== undefined) {
+    const place = jobs.findLast(({ of, step }) => of > stop.of && isUp(step));
+    const mayRun = start !== undefined && start.of > stop.of;
+    return {
+      ...(mayRun && down && { down }),
+      up: { of: stop.of, at: place?.of, step: job(stop.step, 'start', reset) },
+    };
+  }
+  const restart = started.findLast(({ of, step }) => step.verb === 'restart' || fresh.has(of));
+  if (restart) return { up: { of: restart.of, at: restart.of, step: job(restart.step, 'restart', reset) } };
+  const reload = jobs.findLast(({ of, step }) => step.verb === 'reload' && (begun.has(of) || fresh.has(of)));
+  return reload ? { up: { of: reload.of, at: reload.of, step: job(reload.step, 'reload') } } : {};
+}
+
+function isUp({ verb }: UnitStep): boolean {
+  return verb === 'start' || verb === 'restart';
+}
+
+/** The jobs of a change by unit. */
+function unitsOf(all: readonly Numbered[]): readonly (readonly NumberedJob[])[] {
+  const units = new Map<string, NumberedJob[]>();
+  for (const { of, step } of all) {
+    if (step.kind !== 'unit') continue;
+    const key = `${step.manager} ${step.unit}`;
+    units.set(key, [...(units.get(key) ?? []), { of, step }]);
+  }
+  return [...units.values()];
+}
+
+function job(
+  { kind, manager, unit, purpose }: UnitStep & Step,
+  verb: UnitStep['verb'],
+  reset?: readonly string[],
+): Step {
+  return { kind, manager, unit, verb, ...(reset && { reset }), purpose };
+}
+
 function checkBefore(step: CheckStep & Step): readonly Step[] {
   const { kind, check, expectBefore } = step;
   if (expectBefore === undefined) return [];
   const words = Object.entries(expectBefore).map(([name, value]) => `${name} ${value}`);
   return [{ kind, check, expect: expectBefore, purpose: `${check} finds what was there before: ${words.join(', ')}` }];
-}
-
-function isUnit(step: Step, verb: UnitStep['verb']): boolean {
-  return step.kind === 'unit' && step.verb === verb;
-}
-
-function sameUnit(step: Step, other: Step | UnitStep): boolean {
-  return step.kind === 'unit' && other.kind === 'unit' && step.unit === other.unit && step.manager === other.manager;
-}
-
-function job(step: UnitStep & Step, verb: UnitStep['verb'], alsoReset: readonly string[] = []): Step {
-  const { kind, manager, unit, purpose } = step;
-  if (verb === 'stop' || verb === 'reload') return { kind, manager, unit, verb, purpose };
-  return { kind, manager, unit, verb, reset: [...new Set([unit, ...(step.reset ?? []), ...alsoReset])], purpose };
 }
 
 function swapped(step: Step): Step {
@@ -124,8 +147,8 @@ function reloads(all: readonly Numbered[], isNeeded: boolean): readonly UndoStep
   });
 }
 
-/** Puts further starts before the checks that close the list, so that these see all of it. */
-function withStarts(forward: readonly UndoStep[], starts: readonly UndoStep[]): readonly UndoStep[] {
-  const at = forward.findLastIndex(({ step }) => step.kind !== 'check') + 1;
-  return [...forward.slice(0, at), ...starts, ...forward.slice(at)];
+/** Puts steps before the checks that close the list, so that these see all of it. */
+function beforeLastChecks(placed: readonly UndoStep[], last: readonly UndoStep[]): readonly UndoStep[] {
+  const at = placed.findLastIndex(({ step }) => step.kind !== 'check') + 1;
+  return [...placed.slice(0, at), ...last, ...placed.slice(at)];
 }
