@@ -103,7 +103,7 @@ describe('reading YAML', () => {
         });
         expect(result).toMatch(/^(no error|E_SYNTAX: )/);
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 });

@@ -345,7 +345,7 @@ describe('any node', () => {
         expect(rowOf(again).configured.driver).toBe(to);
         expect(planOf(again, to).files).toEqual([]);
       }),
-      { numRuns: 40 },
+      { numRuns: 30 },
     );
   });
 });

@@ -300,7 +300,7 @@ describe('whatever is written', () => {
         const { files: steps, refusals } = kubelet.plan(facts, request('systemd'), []);
         if (refusals.length > 0) expect(steps).toEqual([]);
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 
