@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
 import { posix } from 'node:path';
 import { errnoOf, quote, SlicectlError } from '../core/errors.ts';
 
@@ -93,9 +93,19 @@ export class RootTree {
 
   /** The names in a folder, sorted by their bytes; none where there is no such folder. */
   list(path: string): string[] {
+    return this.#entries(path).map(({ name }) => name);
+  }
+
+  /** Those of the names in a folder that are links. */
+  listLinks(path: string): string[] {
+    return this.#entries(path).flatMap((entry) => (entry.isSymbolicLink() ? [entry.name] : []));
+  }
+
+  #entries(path: string): Dirent[] {
     const target = this.follow(path);
     try {
-      return readdirSync(this.onHost(target)).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      const entries = readdirSync(this.onHost(target), { withFileTypes: true });
+      return entries.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
     } catch (error) {
       if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return [];
       throw fileError(path, `cannot be read (${errnoOf(error) ?? String(error)})`, error);

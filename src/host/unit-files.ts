@@ -132,10 +132,10 @@ function isBelow(tree: RootTree, folders: readonly string[], target: string): bo
 
 /** Names in the folders that are links to the unit. */
 function aliasesOf(tree: RootTree, folders: readonly string[], id: string): string[] {
+  const links = new Set(folders.flatMap((folder) => tree.listLinks(folder)));
   const suffix = id.slice(id.lastIndexOf('.'));
-  const names = new Set(folders.flatMap((folder) => tree.list(folder)).filter((name) => name.endsWith(suffix)));
-  return [...names].filter((name) => {
-    if (name === id) return false;
+  return [...links].filter((name) => {
+    if (name === id || !name.endsWith(suffix)) return false;
     const found = lookUpName(tree, folders, name);
     return found?.kind === 'alias' && found.target === id;
   });
