@@ -18,7 +18,7 @@ const ANY_MONITOR = 'pod';
 
 /**
  * The option that sets the manager is changed where it is written. Else a file of ours sets it, or where a later file does,
- * that one; conmon's group is set along with it where the old one does not go with the manager. What CRI-O would make of
+ * that one; conmon's group is set along with it. What CRI-O would make of
  * the result is read again before it counts as a plan.
  */
 export function planCrio(facts: CrioFacts, request: AlignRequest): RuntimePlan {
@@ -106,20 +106,15 @@ class Draft {
     if (this.#facts.places.manager === undefined && this.read(steps).managers.at(-1)?.value !== to) {
       steps = write(MANAGER_KEY, to, steps);
     }
-    if (this.#lacksMonitor(steps)) steps = write(MONITOR_KEY, ANY_MONITOR, steps);
+    if (isMonitorWrong(this.read(steps), to)) steps = write(MONITOR_KEY, ANY_MONITOR, steps);
     return steps;
   }
 
-  /** Whether the manager that is wanted would not go with the groups that conmon has now. */
+  /** Whether the manager that is wanted needs another group of conmon than the one there is. */
   needsMonitor(to: CgroupDriver): boolean {
     const { tree, places, rules } = this.#facts;
-    const source = { kind: 'default', text: '' } as const;
-    const asked = { ...places, manager: { value: to, source, use: undefined } };
-    return readSettings(tree, asked, rules).findings.some(({ code }) => code === 'crio-monitor-cgroup');
-  }
-
-  #lacksMonitor(steps: readonly Step[]): boolean {
-    return this.read(steps).findings.some(({ code }) => code === 'crio-monitor-cgroup');
+    const manager = { value: to, source: { kind: 'default', text: '' } as const, use: undefined };
+    return isMonitorWrong(readSettings(tree, { ...places, manager }, rules), to);
   }
 
   read(steps: readonly Step[]): CrioSettings {
@@ -127,6 +122,12 @@ class Draft {
     const planned = new PlannedTree(tree, steps);
     return readSettings(planned, placesOf(readServiceCommand(planned, unit), rules), rules);
   }
+}
+
+/** Whatever the version, cgroupfs gets the one group that goes with it everywhere; systemd keeps one that is valid. */
+function isMonitorWrong({ monitors, findings }: CrioSettings, to: CgroupDriver): boolean {
+  if (to === 'cgroupfs') return monitors.at(-1)?.value !== ANY_MONITOR;
+  return findings.some(({ code }) => code === 'crio-monitor-cgroup');
 }
 
 /** One step a file: the last one of each, with the state before of the tree. */

@@ -188,12 +188,10 @@ describe('options', () => {
 });
 
 describe('a plan', () => {
-  it('is a file of our own, with the group of conmon where the manager needs another', async () => {
+  it('is a file of our own, which for cgroupfs sets the group of conmon along with the manager', async () => {
     const plan = await planned('cgroupfs');
     expect(paths(plan)).toEqual([OWN]);
-    expect(becomes(plan, OWN)).toContain('[crio.runtime]\ncgroup_manager = "cgroupfs"\n');
-    const older = await planned('cgroupfs', '1.30.0');
-    expect(becomes(older, OWN)).toContain('[crio.runtime]\ncgroup_manager = "cgroupfs"\nconmon_cgroup = "pod"\n');
+    expect(becomes(plan, OWN)).toContain('[crio.runtime]\ncgroup_manager = "cgroupfs"\nconmon_cgroup = "pod"\n');
   });
 
   it('leaves the group of conmon alone where it goes with the new manager', async () => {
