@@ -1,13 +1,14 @@
 import { posix } from 'node:path';
 import { decodeConfig } from '../../core/config-text.ts';
 import { quote, SlicectlError } from '../../core/errors.ts';
+import { isAtLeast } from '../../core/program-version.ts';
 import { ifReadable } from '../../host/readable.ts';
 import type { FoundFile, RootTree } from '../../host/root-tree.ts';
 import { parseYaml, type YamlDocument, type YamlFile } from '../formats/yaml.ts';
 import type { Finding } from '../model.ts';
 import type { ServiceCommand } from '../service/command.ts';
 import type { ConfigLayer, KubeletSettings } from './facts.ts';
-import { fieldFlags, flagUses, isAtLeast } from './settings.ts';
+import { fieldFlags, flagUses } from './settings.ts';
 
 export const KIND = 'KubeletConfiguration';
 export const API_VERSION = 'kubelet.config.k8s.io/v1beta1';
@@ -54,8 +55,8 @@ class Reader {
   }
 
   folder(path: string, written: string, command: ServiceCommand, version: string | undefined): void {
-    const needsVariable = version !== undefined && !isAtLeast(version, 1, 30);
-    if (version !== undefined && !isAtLeast(version, 1, 28)) {
+    const needsVariable = version !== undefined && !isAtLeast(version, '1.30');
+    if (version !== undefined && !isAtLeast(version, '1.28')) {
       const what = `is named by --config-dir, which a kubelet ${version} does not know: it does not start`;
       this.add('error', 'kubelet-config-dir', path, what, 'remove the flag');
     } else if (needsVariable && !command.environment.get('KUBELET_CONFIG_DROPIN_DIR_ALPHA')?.value) {

@@ -1,7 +1,8 @@
+import { isAtLeast } from '../../core/program-version.ts';
 import { CriClient } from '../cri/client.ts';
 import type { DriverHost, RuntimeName, RuntimeStatus } from '../model.ts';
 import type { Followed, KubeletSettings } from './facts.ts';
-import { gateOf, isAtLeast, textOf } from './settings.ts';
+import { gateOf, textOf } from './settings.ts';
 
 const GATE = 'KubeletCgroupDriverFromCRI';
 /** The kubelet's default since 1.24, when dockershim went (pkg/kubelet/apis/config/v1beta1/defaults.go). */
@@ -14,10 +15,10 @@ const DEFAULT_ENDPOINT = 'unix:///run/containerd/containerd.sock';
 export function asksRuntime(settings: KubeletSettings, version: string | undefined): boolean | undefined {
   const set = gateOf(settings, GATE);
   if (version === undefined) return set;
-  if (!isAtLeast(version, 1, 28)) return false;
-  if (isAtLeast(version, 1, 34)) return true;
+  if (!isAtLeast(version, '1.28')) return false;
+  if (isAtLeast(version, '1.34')) return true;
   if (set !== undefined) return set;
-  return isAtLeast(version, 1, 31) ? (gateOf(settings, 'AllBeta') ?? true) : (gateOf(settings, 'AllAlpha') ?? false);
+  return isAtLeast(version, '1.31') ? (gateOf(settings, 'AllBeta') ?? true) : (gateOf(settings, 'AllAlpha') ?? false);
 }
 
 /** The socket of the kubelet's runtime as a path, or undefined for what is no unix socket. */
@@ -78,9 +79,9 @@ function tellsNothing(runtime: RuntimeName): Asked {
 /** The first releases with RuntimeConfig. An unknown version is taken for an old one, which changes nothing by itself. */
 function canTell(runtime: RuntimeName, version: string | undefined): boolean {
   if (version === undefined) return false;
-  if (runtime === 'containerd') return isAtLeast(version, 2, 0);
-  if (runtime === 'crio') return isAtLeast(version, 1, 28);
-  return isAtLeast(version, 0, 4);
+  if (runtime === 'containerd') return isAtLeast(version, '2.0');
+  if (runtime === 'crio') return isAtLeast(version, '1.28');
+  return isAtLeast(version, '0.4');
 }
 
 async function rowsOf(host: DriverHost, runtime: RuntimeName): Promise<readonly RuntimeStatus[]> {

@@ -1,7 +1,8 @@
 import { quote } from '../../core/errors.ts';
+import { isAtLeast } from '../../core/program-version.ts';
 import type { Finding } from '../model.ts';
 import type { KubeletFacts } from './facts.ts';
-import { booleanOf, isAtLeast, placesOf, type Setting, settingOf, textOf } from './settings.ts';
+import { booleanOf, placesOf, type Setting, settingOf, textOf } from './settings.ts';
 
 /** What is wrong or strange with fields about cgroups, whatever the driver is. */
 export function lint(facts: KubeletFacts): readonly Finding[] {
@@ -124,7 +125,7 @@ function reservesCpu(value: unknown): boolean {
 
 /** KEP-5573: refused by default from 1.35 on. */
 function cgroupV1({ settings, version, isV1 }: KubeletFacts): Finding[] {
-  if (!isV1 || version === undefined || !isAtLeast(version, 1, 35)) return [];
+  if (!isV1 || version === undefined || !isAtLeast(version, '1.35')) return [];
   if (booleanOf(settings, 'failCgroupV1') === false) return [];
   return [
     {

@@ -100,9 +100,3 @@ export function gateOf(settings: KubeletSettings, gate: string): boolean | undef
   }
   return undefined;
 }
-
-/** Whether a version such as `1.31.2` is this one or a later one. */
-export function isAtLeast(version: string, major: number, minor: number): boolean {
-  const [, first, second] = /^v?(\d+)\.(\d+)/.exec(version) ?? [];
-  return Number(first) > major || (Number(first) === major && Number(second) >= minor);
-}

@@ -1,7 +1,8 @@
+import { isAtLeast } from '../../core/program-version.ts';
 import type { Configured, Finding, RuntimeStatus, Source } from '../model.ts';
 import type { KubeletFacts } from './facts.ts';
 import { lint, ownDriver, wrongValue } from './lint.ts';
-import { isAtLeast, placesOf, type Setting } from './settings.ts';
+import { placesOf, type Setting } from './settings.ts';
 
 export function statusOf(facts: KubeletFacts): RuntimeStatus {
   const { command, version, run, followed } = facts;
@@ -109,7 +110,7 @@ function runtime({ version, runtimeTellsNothing, settings }: KubeletFacts): Find
       },
     ];
   }
-  if (runtimeTellsNothing === undefined || settings.notJoined || !isAtLeast(version, 1, 31)) return [];
+  if (runtimeTellsNothing === undefined || settings.notJoined || !isAtLeast(version, '1.31')) return [];
   return [
     {
       severity: 'info',
