@@ -2,15 +2,19 @@ import type { Finding } from '../model.ts';
 import { isVersion2 } from './dialect.ts';
 import type { ContainerdFacts } from './facts.ts';
 import { at, silentFindings } from './mentions.ts';
-import { announced, isLinuxShim, pluginSwitch, RUNC_TYPE, type RuntimeTable, SWITCH } from './runtime-tables.ts';
+import {
+  announced,
+  isLinuxShim,
+  isTemplate,
+  pluginSwitch,
+  RUNC_TYPE,
+  type RuntimeTable,
+  SWITCH,
+} from './runtime-tables.ts';
 import { findLeaf, findTable } from './tree.ts';
 
-/** Why containerd, or its CRI plugin, would not start with these files. */
-export function fatalFindings(facts: ContainerdFacts): readonly Finding[] {
-  return [...startFaults(facts), ...criFaults(facts)];
-}
-
-function startFaults({ config, main, dump, dialect }: ContainerdFacts): readonly Finding[] {
+/** Why containerd would not start with these files. */
+export function startFaults({ config, main, dump, dialect }: ContainerdFacts): readonly Finding[] {
   if (config.files.length === 0 && config.faults.length === 0 && main.isGiven && !main.isUncertain) {
     return [
       {
@@ -57,8 +61,8 @@ function notRead(fault: Finding): Finding {
   };
 }
 
-/** The CRI plugin is left out with an error in the log, and the rest of containerd starts. */
-function criFaults({ config, dialect, runtimes }: ContainerdFacts): readonly Finding[] {
+/** Why the CRI plugin would be left out, with a warning in the log, while the rest of containerd starts. */
+export function criFaults({ config, dialect, runtimes }: ContainerdFacts): readonly Finding[] {
   const { cri } = config;
   const isAbsent = (name: string): boolean =>
     findTable(cri, ['containerd', 'runtimes', name]) === undefined &&
@@ -67,6 +71,20 @@ function criFaults({ config, dialect, runtimes }: ContainerdFacts): readonly Fin
   const first = runtimes?.find(({ isDefault }) => isDefault);
   const forAll = pluginSwitch(cri);
   const faults: Finding[] = [];
+  const template = [named, ...(runtimes ?? []).map(({ table }) => findLeaf(table, ['runtime_type']))].find(
+    (leaf) => typeof leaf?.value === 'string' && isTemplate(leaf.value),
+  );
+  if (template !== undefined) {
+    return [
+      {
+        severity: 'error',
+        code: 'containerd-template',
+        message: `this is a template: something has to put a value for ${String(template.value)} before containerd can use it`,
+        hint: 'change what the template is filled in by, such as MicroK8s',
+        ...at(template.at),
+      },
+    ];
+  }
   const name = typeof named?.value === 'string' ? named.value : 'runc';
   if (first === undefined && isAbsent(name) && (named !== undefined || cri !== undefined)) {
     faults.push({

@@ -4,7 +4,7 @@ import { setToml } from '../formats/toml.ts';
 import type { AlignRequest, CgroupDriver, RuntimePlan, RuntimeStatus } from '../model.ts';
 import { CRI_SECTIONS, CRI_V1, CRI_V2, CRI_V3, isVersion2, sectionsThatCount } from './dialect.ts';
 import { type ContainerdFacts, UNIT } from './facts.ts';
-import { fatalFindings } from './findings.ts';
+import { criFaults, startFaults } from './findings.ts';
 import type { ConfigFile } from './load.ts';
 import { cureFor, headerOf, titleOf } from './mentions.ts';
 import { isLinuxShim, pluginSwitch, RUNC_TYPE, type RuntimeTable, SWITCH } from './runtime-tables.ts';
@@ -73,18 +73,21 @@ function refusalsOf(facts: ContainerdFacts, to: CgroupDriver): readonly Refusal[
       },
     ];
   }
-  const fatal = fatalFindings(facts).filter(({ code }) => !MENDED.includes(code));
+  const fatal = [...startFaults(facts), ...criFaults(facts)].filter(({ code }) => !MENDED.includes(code));
   if (fatal.length > 0) {
     return fatal.map(({ message, hint, path, line, column }) => ({
       reason: `${line === undefined || message.startsWith(`${path}:`) ? '' : `${path}:${line}:${column}: `}${message}`,
       ...(hint !== undefined && { hint }),
     }));
   }
-  const shims = runtimes.filter((runtime) => isLinuxShim(runtime) && runtime.driver !== to);
+  // systemd_cgroup is theirs where they have no options, but for another default it stops the plugin.
+  const shims = runtimes.filter(
+    (runtime) => isLinuxShim(runtime) && runtime.driver !== to && !runtime.hasOptions && !runtimes.some(isDefaultShim),
+  );
   const wrongSection = wrongSectionRefusal(config.files, facts, to);
   return [
     ...shims.map(({ name, type }) => ({
-      reason: `the runtime ${name} has the old shim ${type}, which containerd 2.0 drops`,
+      reason: `the runtime ${name} has the old shim ${type} and no options, and systemd_cgroup would stop the CRI plugin`,
       hint: `set its runtime_type to ${RUNC_TYPE} first`,
     })),
     ...(wrongSection === undefined ? [] : [wrongSection]),
@@ -133,11 +136,21 @@ function switchEdits(facts: ContainerdFacts, runtime: RuntimeTable, to: CgroupDr
   const value = to === 'systemd';
   const { decider, table, name } = runtime;
   if (decider !== undefined) return [{ path: decider.at.path, keys: decider.at.keys, value }];
+  if (isLinuxShim(runtime) && !runtime.hasOptions) return shimEdits(facts, value);
   if (table !== undefined) return [{ path: table.at.path, keys: [...table.at.keys, 'options', SWITCH], value }];
   const { path, keys } = placeForNew(facts, name);
   // 1.x takes a file's runtimes for all there are: without a type the runtime would have none.
   const type = isVersion2(facts.dialect) ? [] : [{ path, keys: [...keys, 'runtime_type'], value: RUNC_TYPE }];
   return [...type, { path, keys: [...keys, 'options', SWITCH], value }];
+}
+
+function isDefaultShim(runtime: RuntimeTable): boolean {
+  return runtime.isDefault && isLinuxShim(runtime);
+}
+
+/** Of a v1 shim without options the plugin's own switch decides (generateRuntimeOptions of 1.x). */
+function shimEdits({ config: { cri } }: ContainerdFacts, value: boolean): readonly Edit[] {
+  return cri === undefined ? [] : [{ path: cri.at.path, keys: [...cri.at.keys, 'systemd_cgroup'], value }];
 }
 
 /** Where the built-in runtime that no file mentions goes: beside the other runtimes, or into the main file. */

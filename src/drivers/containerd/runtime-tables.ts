@@ -100,8 +100,13 @@ function driverOf(decider: Leaf | undefined): CgroupDriver | undefined {
 
 /** 2.0 has dropped both shims of version 1. */
 function isRunc({ type }: RuntimeTable, dialect: Dialect): boolean {
-  if (type === undefined || type === RUNC_TYPE) return true;
+  if (type === undefined || type === RUNC_TYPE || isTemplate(type)) return true;
   return !isVersion2(dialect) && (type === 'io.containerd.runc.v1' || type === LINUX_TYPE);
+}
+
+/** `${RUNTIME}`, as in the template that MicroK8s makes its file from. */
+export function isTemplate(text: string): boolean {
+  return text.includes('${');
 }
 
 export function isLinuxShim({ type }: RuntimeTable): boolean {

@@ -1,24 +1,24 @@
 import type { Configured, Finding, Observed, RuntimeStatus } from '../model.ts';
 import type { ContainerdFacts } from './facts.ts';
-import { fatalFindings, generalFindings, tableFindings } from './findings.ts';
+import { criFaults, generalFindings, startFaults, tableFindings } from './findings.ts';
 import { at, mentionsIn, shadowedFor, sourceOf } from './mentions.ts';
 import { type RuntimeTable, SWITCH } from './runtime-tables.ts';
 
 /** A row for each runtime table; one for all where none of them counts. */
 export function statusOf(facts: ContainerdFacts): readonly RuntimeStatus[] {
-  const { disabledAt, runtimes } = facts;
-  const fatal = fatalFindings(facts);
+  const { disabledAt, runtimes, running } = facts;
+  const stopping = startFaults(facts);
   const general = generalFindings(facts);
-  if (disabledAt !== undefined && fatal.length === 0) return [switchedOff(facts, general)];
-  const running = [...(facts.running?.drivers?.keys() ?? [])];
-  if (runtimes === undefined || runtimes.length === 0)
-    return [rowOf(facts, '', unknown(facts, fatal), [...fatal, ...general])];
-  const rows = runtimes.map((table, index) => {
-    const own = tableFindings(table);
-    const findings = index === 0 ? [...fatal, ...general, ...own] : own;
-    return rowOf(facts, table.name, fatal.length > 0 ? unknown(facts, fatal) : configuredOf(facts, table), findings);
+  if (disabledAt !== undefined && stopping.length === 0) return [switchedOff(facts, general)];
+  const faults = [...stopping, ...(stopping.length > 0 ? [] : criFaults(facts)), ...general];
+  const isNone = runtimes === undefined || runtimes.length === 0;
+  if (isNone || (stopping.length > 0 && running?.drivers === undefined)) {
+    return [rowOf(facts, '', unknown(facts, stopping), faults)];
+  }
+  return runtimes.map((table, index) => {
+    const configured = stopping.length > 0 ? unknown(facts, stopping) : configuredOf(facts, table);
+    return rowOf(facts, table.name, configured, [...(index === 0 ? faults : []), ...tableFindings(table)]);
   });
-  return fatal.length > 0 && running.length === 0 ? rows.slice(0, 1) : rows;
 }
 
 function rowOf(
