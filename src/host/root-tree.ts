@@ -132,7 +132,9 @@ export class RootTree {
     return this.#link(posix.join(this.follow(posix.dirname(path)), posix.basename(path)));
   }
 
+  /** Asked for every part of every path: most are no links, and an exception for each of them would take most of the time. */
   #link(target: string): string | undefined {
+    if (!this.#stat(target)?.isSymbolicLink()) return undefined;
     try {
       return readlinkSync(this.onHost(target));
     } catch (error) {
@@ -143,7 +145,7 @@ export class RootTree {
 
   #stat(target: string): Stats | undefined {
     try {
-      return lstatSync(this.onHost(target));
+      return lstatSync(this.onHost(target), { throwIfNoEntry: false });
     } catch (error) {
       if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;
       throw fileError(target, `cannot be read (${errnoOf(error) ?? String(error)})`, error);
