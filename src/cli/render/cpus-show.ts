@@ -1,0 +1,195 @@
+import { intersection, printIndexSet, without } from '../../core/cpuset.ts';
+import type { GroupCpus, Partition } from '../../cpus/groups.ts';
+import { listText } from '../../cpus/roles.ts';
+import type { CpuReport } from '../../cpus/show.ts';
+import { type PictureStyle, pictureText, wrapped } from './cpus-picture.ts';
+import { tableText } from './table.ts';
+
+/** The picture of the machine, the two sets by their roles, and who may run where. */
+export function showText(report: CpuReport, style: PictureStyle): string {
+  const parts = [
+    pictureText(report.topology, report.payload, style),
+    rolesSection(report, style),
+    bootSection(report, style),
+    accessSection(report, style),
+    groupsSection(report),
+    unitsSection(report),
+    pinnedSection(report, style),
+    interruptsSection(report, style),
+    kubeletSection(report, style),
+  ];
+  return parts.filter((part) => part !== '').join('\n');
+}
+
+function section(title: string, lines: readonly string[], { paint }: PictureStyle): string {
+  return lines.length === 0 ? '' : [paint('bold', title), ...lines].map((line) => `${line}\n`).join('');
+}
+
+/** `  name: list`, wrapped. */
+function row(name: string, list: string, { width }: PictureStyle): string[] {
+  return wrapped(`  ${name} `, list, width);
+}
+
+function rolesSection({ payload, system, reservations, topology }: CpuReport, style: PictureStyle): string {
+  const online = intersection(system, topology.online);
+  const lines = [
+    ...row('payload CPUs', payload.length === 0 ? 'none: nothing is reserved' : printIndexSet(payload), style),
+    ...row('system CPUs ', listText(online), style),
+    ...reservations.flatMap(({ name, cpus }) => row(`${name}:`, printIndexSet(cpus), style)),
+  ];
+  return section('Roles', lines, style);
+}
+
+function bootSection({ kernelLine, topology }: CpuReport, style: PictureStyle): string {
+  const sets = [
+    ['isolcpus', kernelLine.isolcpus],
+    ['nohz_full', kernelLine.nohzFull],
+    ['rcu_nocbs', kernelLine.rcuNocbs],
+    ['irqaffinity', kernelLine.irqaffinity],
+    ['kthread_cpus', kernelLine.kthreadCpus],
+    ['systemd.cpu_affinity', kernelLine.systemdCpuAffinity],
+  ] as const;
+  const lines = [
+    ...sets.flatMap(([name, set]) => (set === undefined ? [] : row(`${name}=`, set.text, style))),
+    ...(kernelLine.maxcpus === undefined ? [] : [`  maxcpus=${kernelLine.maxcpus}`]),
+    ...(kernelLine.nosmt === undefined ? [] : [`  nosmt${kernelLine.nosmt === 'force' ? '=force' : ''}`]),
+    ...kernelLine.problems.map((text) => `  ${style.paint('yellow', 'ignored by the kernel:')} ${text}`),
+    ...(topology.smtControl === 'off' || topology.smtControl === 'forceoff'
+      ? ['  second threads are switched off (smt/control)']
+      : []),
+  ];
+  return section('Set at boot', lines, style);
+}
+
+function accessSection({ access, groups, topology }: CpuReport, style: PictureStyle): string {
+  if (groups === undefined) return section('Who may run where', ['  no cpuset hierarchy is mounted'], style);
+  const all = new Set(access.flatMap((one) => one.groups));
+  const lines = access.flatMap(({ cpus, groups: open }) => {
+    const closed = [...all].filter((path) => !open.includes(path));
+    const text =
+      closed.length === 0
+        ? 'every group'
+        : open.length === 0
+          ? 'nobody'
+          : closed.length < open.length
+            ? `all but ${closed.map(groupName).join(', ')}`
+            : open.map(groupName).join(', ');
+    return wrapped(`  ${printIndexSet(cpus)}: `, text, style.width);
+  });
+  const free = without(groups.isolated, topology.isolated);
+  return section(
+    'Who may run where',
+    [...lines, ...(free.length === 0 ? [] : row('isolated partitions:', printIndexSet(free), style))],
+    style,
+  );
+}
+
+/** `/` stands for all that has no top-level group of its own. */
+function groupName(path: string): string {
+  return path === '/' ? 'the root group and new groups' : path.slice(1);
+}
+
+/** Groups that ask for CPUs, are narrower than what is above them, or are partitions. */
+function groupsSection({ groups }: CpuReport): string {
+  const told = (groups?.groups ?? []).filter((group) => tells(group, groups?.root ?? []));
+  if (told.length === 0) return '';
+  return tableText(
+    ['GROUP', 'ASKED', 'EFFECTIVE', 'PARTITION'],
+    told.map(({ path, asked, effective, partition }) => [
+      path,
+      asked === undefined ? '-' : printIndexSet(asked) || '-',
+      listText(effective),
+      partition === undefined ? '-' : partitionText(partition),
+    ]),
+  );
+}
+
+function tells({ asked, effective, partition }: GroupCpus, root: readonly number[]): boolean {
+  const isPlain = partition === undefined || partition.type === 'member';
+  return (asked?.length ?? 0) > 0 || !isPlain || printIndexSet(effective) !== printIndexSet(root);
+}
+
+function partitionText({ type, invalid }: Partition): string {
+  return invalid === undefined ? type : `${type} invalid: ${invalid}`;
+}
+
+function unitsSection({ units }: CpuReport): string {
+  if (units === undefined || units.length === 0) return '';
+  return tableText(
+    ['UNIT', 'STATE', 'ALLOWEDCPUS', 'EFFECTIVECPUS', 'CPUAFFINITY'],
+    units.map(({ name, activeState, allowed, effective, affinity }) => [
+      name,
+      activeState,
+      printIndexSet(allowed) || '-',
+      printIndexSet(effective) || '-',
+      printIndexSet(affinity) || '-',
+    ]),
+  );
+}
+
+const MOST_PINNED = 10;
+
+function pinnedSection({ pinned }: CpuReport, style: PictureStyle): string {
+  const lines = pinned.slice(0, MOST_PINNED).map(({ cgroup, allowed, threads, names }) => {
+    const count = threads === 1 ? '1 thread' : `${threads} threads`;
+    return `  ${printIndexSet(allowed)}: ${count} of ${cgroup} (${names.join(', ')})`;
+  });
+  const more =
+    pinned.length > MOST_PINNED ? [`  and ${pinned.length - MOST_PINNED} groups more (--json has them)`] : [];
+  return section('Threads with a narrower mask than their group', [...lines, ...more], style);
+}
+
+function interruptsSection(
+  { interrupts, irqbalance, workqueues, payload, topology }: CpuReport,
+  style: PictureStyle,
+): string {
+  const { lines, defaultAffinity } = interrupts;
+  const used = lines.filter(({ affinity }) => affinity !== undefined);
+  const byPlace = new Map<string, number>();
+  for (const { affinity } of used) {
+    const place = listText(intersection(affinity ?? [], topology.online));
+    byPlace.set(place, (byPlace.get(place) ?? 0) + 1);
+  }
+  const places = [...byPlace].toSorted((a, b) => b[1] - a[1]).map(([place, count]) => `${count} on ${place}`);
+  const onPayload = used.filter(
+    ({ effective, affinity }) => intersection(effective ?? affinity ?? [], payload).length > 0,
+  );
+  const all = [
+    ...(used.length === 0 ? [] : wrapped('  lines: ', shortened(places).join(', '), style.width)),
+    ...(payload.length === 0 ? [] : [`  that come on payload CPUs: ${onPayload.length}`]),
+    ...(defaultAffinity === undefined ? [] : row('new lines:', listText(defaultAffinity), style)),
+    ...(irqbalance === undefined ? [] : [`  irqbalance ${irqbalance.isRunning ? 'runs' : 'does not run'}`]),
+    ...(irqbalance?.banned ?? []).flatMap(({ variable, cpus, text }) =>
+      row(`${variable}:`, cpus === undefined ? `${text} (not readable)` : listText(cpus), style),
+    ),
+    ...(workqueues === undefined ? [] : row('unbound workqueues:', listText(workqueues.cpumask), style)),
+  ];
+  return section('Interrupts and workers', all, style);
+}
+
+const MOST_PLACES = 8;
+
+function shortened(places: readonly string[]): readonly string[] {
+  if (places.length <= MOST_PLACES) return places;
+  return [...places.slice(0, MOST_PLACES), `and ${places.length - MOST_PLACES} places more`];
+}
+
+function kubeletSection({ kubelet }: CpuReport, style: PictureStyle): string {
+  if (kubelet === undefined) return '';
+  const { policy, policyOptions, reserved, state, problems } = kubelet;
+  const options = Object.entries(policyOptions).map(([name, value]) => `${name}=${value}`);
+  const lines = [
+    `  CPU manager policy: ${[policy, ...options].join(', ')}`,
+    ...row(
+      'reserved for the system (reservedSystemCPUs):',
+      reserved === undefined ? 'not set' : listText(reserved),
+      style,
+    ),
+    ...(state === undefined ? [] : row('shared by pods:', listText(state.shared), style)),
+    ...(state?.exclusive ?? []).flatMap(({ pod, container, cpus }) =>
+      row(`exclusive to ${container} of pod ${pod}:`, listText(cpus), style),
+    ),
+    ...problems.map((text) => `  ${style.paint('yellow', 'not readable:')} ${text}`),
+  ];
+  return section('Kubelet', lines, style);
+}
