@@ -1,5 +1,5 @@
 import { fileStep } from '../../change/file-step.ts';
-import type { PlanNote, Refusal, Step } from '../../change/plan.ts';
+import type { PlanNote, Refusal, Step, UnitStep } from '../../change/plan.ts';
 import { decodeConfig, encodeConfig } from '../../core/config-text.ts';
 import { SlicectlError } from '../../core/errors.ts';
 import { setYaml } from '../formats/yaml-edit.ts';
@@ -20,7 +20,8 @@ const OWN_DROP_IN = '90-slicectl.conf';
 /**
  * The kubelet's share. Its own setting is changed where it counts, also where it is inactive because the runtime is asked
  * and contradicts what is wanted: it would count again after a downgrade. A setting that is absent and inactive stays
- * absent. The kubelet is stopped and started only where the driver in force changes.
+ * absent. The kubelet is stopped and started only where the driver in force changes, or
+ * where it fails until now.
  */
 export function planKubelet(facts: KubeletFacts, request: AlignRequest): RuntimePlan {
   const { files, refusals, notes } = edits(facts, request.to);
@@ -117,12 +118,12 @@ function setInFile({ tree }: KubeletFacts, { path }: ConfigLayer, to: CgroupDriv
 
 /** Whether the next start would be with another driver than the running kubelet has. */
 function changesDriver({ run, followed }: KubeletFacts, to: CgroupDriver, isEdited: boolean): boolean {
+  if (isFailing(run)) return isEdited;
   if (!isUp(run)) return false;
   if (run?.observed !== undefined && run.observed.driver !== to) return true;
   return followed === undefined ? isEdited : isEdited && followed.driver !== to;
 }
 
-/** A kubelet that systemd starts again and again is left to it: it waits for files or a runtime that are not there. */
 function isUp(run: KubeletFacts['run']): boolean {
   return run?.activeState === 'active' && run.isRunning;
 }
@@ -131,8 +132,9 @@ function restart(facts: KubeletFacts, to: CgroupDriver): Around {
   const { run, command } = facts;
   const pods = run?.pods ?? [];
   const refusals = pods.length === 0 ? [] : [podsRefusal(pods)];
+  const unit = { kind: 'unit', manager: 'system', unit: command.unit, verb: 'start' } as const;
+  if (isFailing(run)) return { ...aroundFailing(unit), refusals };
   if (!isUp(run)) return { ...NOTHING, refusals };
-  const unit = { kind: 'unit', manager: 'system', unit: command.unit } as const;
   const was = run?.observed?.driver ?? configuredOf(facts).driver;
   return {
     before: [{ ...unit, verb: 'stop', purpose: 'no kubelet while drivers change' }],
@@ -148,6 +150,26 @@ function restart(facts: KubeletFacts, to: CgroupDriver): Around {
     ],
     refusals,
     notes: [drainNote(), ...(pods.length > 0 ? [leftoverNote(pods)] : [])],
+  };
+}
+
+/** systemd starts it again and again: it fails for the driver, or waits for files or a runtime that are not there. */
+function isFailing(run: KubeletFacts['run']): boolean {
+  return run?.activeState === 'activating';
+}
+
+/** Without a check: what it fails for may be something else, and the change is no worse for that. */
+function aroundFailing(unit: UnitStep): Pick<Around, 'before' | 'after' | 'notes'> {
+  return {
+    before: [{ ...unit, verb: 'stop', purpose: 'no kubelet while drivers change' }],
+    after: [{ ...unit, verb: 'start', reset: [unit.unit], purpose: 'the kubelet, which failed before' }],
+    notes: [
+      {
+        severity: 'warning',
+        text: 'the kubelet fails and is started again and again: see afterwards whether the driver was the reason',
+        items: [`journalctl -u ${unit.unit}`],
+      },
+    ],
   };
 }
 

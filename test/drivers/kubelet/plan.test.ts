@@ -221,11 +221,18 @@ describe('a kubelet that runs', () => {
   });
 
   it('is left alone where it does not run', async () => {
-    for (const activeState of ['inactive', 'failed', 'activating']) {
+    for (const activeState of ['inactive', 'failed']) {
       const run = { ...running(undefined), activeState, isRunning: false };
       const { files, before, after } = planOf(await node('cgroupfs', run));
       expect([files.length, before, after]).toEqual([1, [], []]);
     }
+  });
+
+  it('is stopped and started, and not checked, where systemd starts it again and again', async () => {
+    const run = { ...running(undefined), activeState: 'activating', isRunning: false };
+    const { before, after, notes } = planOf(await node('cgroupfs', run));
+    expect([...before, ...after].map((step) => step.kind === 'unit' && step.verb)).toEqual(['stop', 'start']);
+    expect(notes.map(({ text }) => text).join()).toMatch(/fails and is started again and again/);
   });
 
   it('restarts where only its start is older than the file', async () => {
