@@ -84,9 +84,14 @@ function commonFolders(folder: string, { uid }: PodmanUser): string[] {
   return [`${folder}/containers.conf.d`, special, ...(uid > 0 ? [`${special}/${uid}`] : [])];
 }
 
-/** The drop-ins of a folder as filepath.WalkDir finds them: no folder in it, and nothing where the folder is a link. */
-function walked(tree: RootTree, { brokenLinks }: PodmanRules, folder: string, kind: Layer['kind']): Layer[] {
-  if (tree.link(folder) !== undefined) return [];
+/** The drop-ins of a folder, without those of folders in it. filepath.WalkDir, which came first, finds none behind a link. */
+function walked(
+  tree: RootTree,
+  { brokenLinks, linkedFolder }: PodmanRules,
+  folder: string,
+  kind: Layer['kind'],
+): Layer[] {
+  if (!linkedFolder && tree.link(folder) !== undefined) return [];
   return tree
     .list(folder)
     .filter((name) => name.endsWith('.conf'))

@@ -15,6 +15,8 @@ const FIRST_VERSIONS = {
   brokenLinks: '5.0',
   /** /etc/containers/containers.rootless.conf with its .d and .d/UID, for all users but root (common 0.65). */
   rootless: '5.7',
+  /** A link in the place of a folder of drop-ins is followed (common 0.65). */
+  linkedFolder: '5.7',
   /** Of the main files only the nearest is read, and drop-ins of one name replace each other (configfile). */
   oneMainFile: '6.0',
 } as const;
@@ -32,6 +34,7 @@ export function rulesOf(version: string | undefined): PodmanRules {
     rootsOwn: is(FIRST_VERSIONS.rootsOwn),
     brokenLinks: is(FIRST_VERSIONS.brokenLinks),
     rootless: is(FIRST_VERSIONS.rootless),
+    linkedFolder: is(FIRST_VERSIONS.linkedFolder),
     oneMainFile: is(FIRST_VERSIONS.oneMainFile),
   };
 }
