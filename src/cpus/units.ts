@@ -18,17 +18,18 @@ export interface UnitCpus {
 /** The loaded slices, init.scope, and the units of the names; those that set neither property are left out. */
 export async function readUnitCpus(link: SystemdLink, names: readonly string[]): Promise<readonly UnitCpus[]> {
   return link.persist(async ({ manager }) => {
-    const listed = await Promise.all([
-      manager.listUnitsByPatterns([], ['*.slice', 'init.scope']),
-      names.length === 0 ? [] : manager.listUnitsByNames(names),
-    ]);
-    const units = new Map(listed.flat().map((unit) => [unit.name, unit] as const));
-    const loaded = [...units.values()].filter(({ loadState }) => loadState === 'loaded');
+    const units = await manager.listUnitsByPatterns([], ['*.slice', 'init.scope', ...names.map(literally)]);
+    const loaded = units.filter(({ loadState }) => loadState === 'loaded');
     const read = await Promise.all(loaded.map((unit) => readOne(manager, unit)));
     return read
       .filter(({ allowed, affinity }) => allowed.length > 0 || affinity.length > 0)
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   });
+}
+
+/** A pattern that means the name alone (fnmatch(3)). */
+function literally(name: string): string {
+  return name.replace(/[\\*?[]/g, '\\$&');
 }
 
 async function readOne(manager: Manager, { name, activeState, path }: UnitStatus): Promise<UnitCpus> {
