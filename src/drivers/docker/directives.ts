@@ -1,3 +1,5 @@
+import { isAtLeast } from '../../core/program-version.ts';
+
 /** What a directive's value must be in JSON. `flag` has no place in the file: the key is taken and nothing reads it. */
 export type DirectiveType =
   | 'string'
@@ -8,6 +10,7 @@ export type DirectiveType =
   | 'switches'
   | 'object'
   | 'objects'
+  | 'anything'
   | 'flag';
 
 /** One setting of dockerd: its key in daemon.json and its option, of which only one may be used. */
@@ -24,6 +27,10 @@ export interface Directive {
   readonly since?: string;
   /** First version that refuses it. */
   readonly until?: string;
+  /** First version with the option, where the key is older. */
+  readonly flagSince?: string;
+  /** The object of the file in which it is read; at the top it is taken for known and does nothing. */
+  readonly inside?: string;
 }
 
 type Row = readonly [key: string, type: DirectiveType, options?: Partial<Directive>];
@@ -66,14 +73,14 @@ const ROWS: readonly Row[] = [
   ['default-shm-size', 'string'],
   ['default-stop-timeout', 'integer', { since: '29.7' }],
   ['default-ulimits', 'object', { flag: 'default-ulimit' }],
-  ['deprecated-key-path', 'string', { flag: undefined }],
+  ['deprecated-key-path', 'anything', { flag: undefined }],
   ['dns', 'strings'],
   ['dns-opts', 'strings', { flag: 'dns-opt' }],
   ['dns-search', 'strings'],
   ['exec-opts', 'strings', { flag: 'exec-opt' }],
   ['exec-root', 'string'],
   ['experimental', 'boolean'],
-  ['features', 'switches', { flag: 'feature' }],
+  ['features', 'switches', { flag: 'feature', flagSince: '27.3' }],
   ['firewall-backend', 'string', { since: '29.0' }],
   ['fixed-cidr', 'string'],
   ['fixed-cidr-v6', 'string'],
@@ -83,8 +90,8 @@ const ROWS: readonly Row[] = [
   ['host-gateway-ip', 'string'],
   ['host-gateway-ips', 'strings', { flag: 'host-gateway-ip', since: '28.0' }],
   ['hosts', 'strings', { flag: 'host', letter: 'H' }],
-  ['http-proxy', 'string', { since: '23.0' }],
-  ['https-proxy', 'string', { since: '23.0' }],
+  ['http-proxy', 'string', { since: '23.0', inside: 'proxies' }],
+  ['https-proxy', 'string', { since: '23.0', inside: 'proxies' }],
   ['icc', 'boolean'],
   ['init', 'boolean'],
   ['init-path', 'string'],
@@ -111,12 +118,12 @@ const ROWS: readonly Row[] = [
   ['network-control-plane-mtu', 'integer'],
   ['network-diagnostic-port', 'integer'],
   ['no-new-privileges', 'boolean'],
-  ['no-proxy', 'string', { since: '23.0' }],
+  ['no-proxy', 'string', { since: '23.0', inside: 'proxies' }],
   ['node-generic-resources', 'strings', { flag: 'node-generic-resource' }],
   ['nri-opts', 'object', { since: '29.2' }],
   ['oom-score-adjust', 'integer', { until: '26.0' }],
   ['pidfile', 'string', { letter: 'p' }],
-  ['proxies', 'object', { flag: undefined, since: '23.0' }],
+  ['proxies', 'texts', { flag: undefined, since: '23.0' }],
   ['raw-logs', 'boolean'],
   ['registry-mirrors', 'strings', { flag: 'registry-mirror' }],
   ['restart', 'flag', { letter: 'r', isSwitch: true }],
@@ -165,3 +172,9 @@ export const FLAT: ReadonlySet<string> = new Set([
 
 /** The one directive that may be in the file and on the command line (`skipDuplicates`). */
 export const MAY_BE_BOTH = 'runtimes';
+
+/** Whether a version takes the key; an unknown version is taken to know all. */
+export function isKnown({ since, until }: Directive, version: string | undefined): boolean {
+  if (version === undefined) return true;
+  return isAtLeast(version, since ?? '0') && !(until !== undefined && isAtLeast(version, until));
+}

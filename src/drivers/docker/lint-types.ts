@@ -1,6 +1,6 @@
 import type { JsonDocument, JsonNode } from '../formats/json.ts';
 import type { Finding } from '../model.ts';
-import { DIRECTIVES, type DirectiveType } from './directives.ts';
+import { DIRECTIVES, type DirectiveType, isKnown } from './directives.ts';
 
 type Test = (value: unknown, written: string) => boolean;
 
@@ -19,12 +19,18 @@ const TYPES: Readonly<Record<Exclude<DirectiveType, 'flag'>, readonly [what: str
   switches: ['an object of true and false', isPlain, (value) => typeof value === 'boolean'],
   object: ['an object', isPlain],
   objects: ['a list of objects', isList, isPlain],
+  anything: ['anything', () => true],
 };
 
 /** A value of the wrong type, with which no version starts. */
-export function lintType(document: JsonDocument, key: string, node: JsonNode): readonly Finding[] {
+export function lintType(
+  document: JsonDocument,
+  key: string,
+  node: JsonNode,
+  version: string | undefined,
+): readonly Finding[] {
   const row = DIRECTIVES.find((directive) => directive.key === key);
-  if (!row || row.type === 'flag') return [];
+  if (!row || row.type === 'flag' || row.inside !== undefined || !isKnown(row, version)) return [];
   const [what, test, member] = TYPES[row.type];
   const written = document.text.slice(node.offset, node.offset + node.length);
   if (node.value === null) return [];

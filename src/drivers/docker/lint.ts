@@ -2,7 +2,7 @@ import { isAtLeast } from '../../core/program-version.ts';
 import { nearest } from '../../core/suggest.ts';
 import type { JsonDocument, JsonPath } from '../formats/json.ts';
 import type { Finding } from '../model.ts';
-import { DIRECTIVES, type Directive, FLAT, MAY_BE_BOTH } from './directives.ts';
+import { DIRECTIVES, type Directive, FLAT, isKnown, MAY_BE_BOTH } from './directives.ts';
 import { placeOf } from './exec-opts.ts';
 import type { DockerFlag } from './flags.ts';
 import { lintType } from './lint-types.ts';
@@ -31,7 +31,7 @@ export function lintKeys(document: JsonDocument, version: string | undefined): r
   return [
     ...Object.entries(top).flatMap(([key, value]) => [
       ...lintNested(document, key, value, version),
-      ...document.all([], key).flatMap((node) => lintType(document, key, node)),
+      ...document.all([], key).flatMap((node) => lintType(document, key, node, version)),
     ]),
     ...directivesOf(document).flatMap((found) => lintKey(document, found, version)),
     ...lintDuplicates(document),
@@ -42,28 +42,19 @@ function lintKey(document: JsonDocument, { key, path }: FoundKey, version: strin
   const at = { path: document.path, ...document.position(path) };
   const row = DIRECTIVES.find((directive) => directive.key === key);
   if (row && isKnown(row, version)) {
-    if (row.type !== 'flag') return [];
-    return [
-      {
-        severity: 'warning',
-        code: 'docker-option-key',
-        message: `"${key}" does nothing in the file: it is only an option of the command line`,
-        hint: 'remove it',
-        ...at,
-      },
-    ];
+    if (row.type === 'flag') {
+      const message = `"${key}" does nothing in the file: it is only an option of the command line`;
+      return [{ severity: 'warning', code: 'docker-option-key', message, hint: 'remove it', ...at }];
+    }
+    if (row.inside === undefined || path.length > 1) return [];
+    const message = `"${key}" does nothing at the top of the file`;
+    return [{ severity: 'warning', code: 'docker-misplaced-key', message, hint: `put it into "${row.inside}"`, ...at }];
   }
   const plural = DIRECTIVES.find(({ flag }) => flag === key);
-  if (plural && isKnown(plural, version)) {
-    return [
-      {
-        severity: 'warning',
-        code: 'docker-singular-key',
-        message: `"${key}" does nothing in the file: this is the option's name, the key is "${plural.key}"`,
-        hint: `write "${plural.key}", or remove it`,
-        ...at,
-      },
-    ];
+  if (plural && isKnown(plural, version) && hasOption(plural, version)) {
+    const message = `"${key}" does nothing in the file: this is the option's name, the key is "${plural.key}"`;
+    const hint = `write "${plural.key}", or remove it`;
+    return [{ severity: 'warning', code: 'docker-singular-key', message, hint, ...at }];
   }
   return [
     {
@@ -76,9 +67,8 @@ function lintKey(document: JsonDocument, { key, path }: FoundKey, version: strin
   ];
 }
 
-function isKnown({ since, until }: Directive, version: string | undefined): boolean {
-  if (version === undefined) return true;
-  return isAtLeast(version, since ?? '0') && !(until !== undefined && isAtLeast(version, until));
+function hasOption({ flagSince }: Directive, version: string | undefined): boolean {
+  return flagSince === undefined || version === undefined || isAtLeast(version, flagSince);
 }
 
 function wayOut(key: string, row: Directive | undefined): string {

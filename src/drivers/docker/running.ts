@@ -97,7 +97,7 @@ function usualRoot({ kind, user }: Daemon): string {
 }
 
 function observe(
-  { rules, daemon }: RunFacts,
+  { start, daemon }: RunFacts,
   flags: readonly DockerFlag[],
   { info, socket }: Asked,
 ): Observed | undefined {
