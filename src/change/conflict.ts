@@ -26,7 +26,7 @@ export function changedSince(conflicts: readonly Conflict[], id: string): Slicec
     'E_CHANGED',
     `${files} was changed by somebody since change ${id}; nothing was overwritten`,
     {
-      hint: `bring it to the state that the change left or found, or merge by hand and keep it; the difference is shown by slicectl undo ${id} --dry-run`,
+      hint: `bring it to what the change left, or keep it and take back the rest with slicectl undo ${id} --keep-changed`,
       data: { id, conflicts },
     },
   );

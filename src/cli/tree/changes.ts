@@ -4,6 +4,7 @@ import type { Ending } from '../commands/run.ts';
 interface ChangeOptions {
   dryRun?: boolean;
   yes?: boolean;
+  keepChanged?: boolean;
   root?: string;
   json?: boolean;
 }
@@ -17,12 +18,12 @@ export function changeCommands(done: (ending: Ending) => void): readonly Command
       const { history: act } = await import('../commands/history.ts');
       done(await act(id, options));
     });
-  const undo = carrying('undo', 'take a change back: the last one, or the one that was interrupted').action(
-    async (id: string | undefined, options: ChangeOptions) => {
+  const undo = carrying('undo', 'take a change back: the last one, or the one that was interrupted')
+    .option('--keep-changed', 'leave files that somebody changed since as they are')
+    .action(async (id: string | undefined, options: ChangeOptions) => {
       const { undo: act } = await import('../commands/undo.ts');
       done(await act(id, options));
-    },
-  );
+    });
   const resume = carrying('resume', 'finish a change that was interrupted').action(
     async (id: string | undefined, options: ChangeOptions) => {
       const { resume: act } = await import('../commands/resume.ts');
