@@ -83,6 +83,8 @@ export interface RuntimeStatus {
   readonly findings: readonly Finding[];
   /** Set where the driver is no decision of this host's files, such as cri-dockerd, which follows Docker. */
   readonly follows?: RuntimeName;
+  /** The runtime that a kubelet asks for containers, by its socket. */
+  readonly asks?: RuntimeName;
 }
 
 export interface AlignRequest {

@@ -27,19 +27,22 @@ export async function readInstances(
 }
 
 /**
- * Marks the rows that nothing on this host uses: containerd and CRI-O make containers by their CRI for a kubelet only.
- * Who names a runtime means it.
+ * Marks the rows that nothing on this host uses: containerd and CRI-O make containers by their CRI for a kubelet only, and
+ * it asks one of them. Who names a runtime means it.
  */
 export function markUnused(rows: readonly RuntimeStatus[], named: readonly string[] = []): readonly StatusRow[] {
-  const hasKubelet = rows.some(({ runtime }) => runtime === 'kubelet');
-  const isCri = (runtime: RuntimeName): boolean => runtime === 'containerd' || runtime === 'crio';
+  const kubelets = rows.filter(({ runtime }) => runtime === 'kubelet');
+  const isAsked = (runtime: RuntimeName): boolean => kubelets.some(({ asks }) => (asks ?? runtime) === runtime);
+  const why =
+    kubelets.length === 0 ? 'no kubelet on this host asks it for containers' : 'the kubelet asks another runtime';
   return rows.map((row) => ({
     ...row,
-    unused:
-      isCri(row.runtime) && !hasKubelet && !named.includes(row.runtime)
-        ? 'no kubelet on this host asks it for containers'
-        : undefined,
+    unused: isCri(row.runtime) && !isAsked(row.runtime) && !named.includes(row.runtime) ? why : undefined,
   }));
+}
+
+function isCri(runtime: RuntimeName): boolean {
+  return runtime === 'containerd' || runtime === 'crio';
 }
 
 /** Judges the rows: by one another, or by what is expected. */

@@ -38,6 +38,9 @@ describe('the judgement of a host', () => {
     expect(judge(markUnused(rows)).aligned).toBe(true);
     expect(judge(markUnused(rows, ['containerd'])).aligned).toBe(false);
     expect(judge(markUnused([...rows, row('kubelet', 'systemd')])).aligned).toBe(false);
+    const asking = (asks: 'containerd' | 'cri-dockerd') => ({ ...row('kubelet', 'systemd'), asks });
+    expect(judge(markUnused([...rows, asking('containerd')])).aligned).toBe(false);
+    expect(judge(markUnused([...rows, asking('cri-dockerd')])).aligned).toBe(true);
   });
 
   it('compares with what is expected', () => {

@@ -1,8 +1,9 @@
 import { isAtLeast } from '../../core/program-version.ts';
 import type { Configured, Finding, RuntimeStatus, Source } from '../model.ts';
 import type { KubeletFacts } from './facts.ts';
+import { runtimeBehind } from './follow.ts';
 import { lint, ownDriver, wrongValue } from './lint.ts';
-import { placesOf, type Setting } from './settings.ts';
+import { placesOf, type Setting, textOf } from './settings.ts';
 
 export function statusOf(facts: KubeletFacts): RuntimeStatus {
   const { command, version, run, followed } = facts;
@@ -15,7 +16,15 @@ export function statusOf(facts: KubeletFacts): RuntimeStatus {
     configured: configuredOf(facts),
     findings: findingsOf(facts),
     ...(followed && { follows: followed.runtime }),
+    ...asked(facts),
   };
+}
+
+/** Until 1.23 a kubelet that was told no endpoint asked Docker by itself (dockershim). */
+function asked({ settings, version, socket }: KubeletFacts): Pick<RuntimeStatus, 'asks'> {
+  const isTold = textOf(settings, 'containerRuntimeEndpoint') !== undefined;
+  if (!isTold && version !== undefined && !isAtLeast(version, '1.24')) return { asks: 'docker' };
+  return socket === undefined ? {} : { asks: runtimeBehind(socket) };
 }
 
 /** Why the kubelet would not start, by what is known of its files. */
