@@ -112,17 +112,33 @@ describe.each(DOCKER_MACHINES)('Docker $docker on $name', ({ name, docker }) => 
     expect(await lab.dockerDriver()).toBe('cgroupfs');
   });
 
-  it('is left as it is when flag and file say it both, since it would not start again', async () => {
+  it('has its driver in one place after it was in two, with which it would not have started again', async () => {
     await lab.write(DROP_IN, dropInWith(ON_CGROUPFS));
     await lab.out('systemctl daemon-reload');
     await lab.restartDocker();
-    await lab.write(DAEMON_JSON, '{"exec-opts": ["native.cgroupdriver=cgroupfs"]}\n');
-    const untouched = await lab.fingerprint();
+    await lab.write(DAEMON_JSON, '{"debug": true, "exec-opts": ["native.cgroupdriver=cgroupfs"]}\n');
     const status = await lab.slicectl(['driver', 'status']);
     expect(status.code).toBe(3);
-    expect(status.stdout).toMatch(/error: Docker: .*(flag|command line).*\/etc\/docker\/daemon\.json/);
+    expect(status.stdout).toMatch(/error: Docker: .*exec-opts.*\/etc\/docker\/daemon\.json/);
+    const untouched = await lab.fingerprint();
+    const told = await lab.done('driver', 'align', '--to', 'systemd', '--dry-run');
+    expect(told.stdout).toMatch(/^warning: exec-opts leaves \/etc\/docker\/daemon\.json/m);
+    expect(await lab.fingerprint()).toBe(untouched);
+    await lab.done(...ALIGN);
+    expect(await lab.dockerDriver()).toBe('systemd');
+    expect(await lab.read(DROP_IN)).toBe(dropInWith('--exec-opt native.cgroupdriver=systemd'));
+    expect(await lab.read(DAEMON_JSON)).toBe('{"debug": true}\n');
+  });
+
+  it('is left running as it is when flag and file say something else twice', async () => {
+    await lab.write(DROP_IN, dropInWith('--log-level=info'));
+    await lab.out('systemctl daemon-reload');
+    await lab.dockerWith('{"exec-opts": ["native.cgroupdriver=cgroupfs"]}\n');
+    await lab.write(DAEMON_JSON, '{"log-level": "info", "exec-opts": ["native.cgroupdriver=cgroupfs"]}\n');
+    const untouched = await lab.fingerprint();
     const refused = await lab.slicectl(ALIGN);
     expect(refused.code, spoken(refused)).toBe(4);
+    expect(spoken(refused)).toMatch(/log-level/);
     expect(await lab.fingerprint()).toBe(untouched);
     expect(await lab.dockerDriver()).toBe('cgroupfs');
   });

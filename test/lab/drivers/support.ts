@@ -90,7 +90,7 @@ export class DriverLab {
       chattr -i ${DAEMON_JSON} 2>/dev/null
       rm -rf /var/lib/slicectl ${CHANGED.join(' ')} /etc/systemd/system/docker.service.d
       cp --archive /root/pristine/. /
-      rm -rf /etc/docker /etc/containers/containers.conf /etc/containers/containers.conf.d /home/alice/.config/containers/containers.conf
+      rm -rf /var/lib/kubelet /usr/lib/systemd/system/kubelet.service* /etc/systemd/system/*.wants/kubelet.service /etc/docker /etc/containers/containers.conf /etc/containers/containers.conf.d /home/alice/.config/containers/containers.conf
       systemctl daemon-reload
       true`);
     await this.restartDocker();
