@@ -23,6 +23,7 @@ const SAMPLES = ['1.6.20', '1.7.24', '2.0', '2.1.9', '2.3'];
 export interface ContainerdFacts {
   readonly tree: RootTree;
   readonly command: ServiceCommand | undefined;
+  /** On this host. */
   readonly program: string | undefined;
   /** Undefined where nothing says it. */
   readonly version: string | undefined;
@@ -78,7 +79,7 @@ export async function readFacts(host: DriverHost): Promise<ContainerdFacts | und
     config,
     runtimes: version === undefined ? agreed(tree, main.path) : runtimeTables(config, dialect),
     disabledAt: disabledAt(config, dialect),
-    dump: live && program !== undefined && isThere ? await dumpConfig(program, main.path) : undefined,
+    dump: live && program !== undefined && isThere ? await dumpConfig(program, tree.onHost(main.path)) : undefined,
     running: live && (await readRunning(live, command?.unit, socketOf(config, command))),
   };
 }

@@ -188,9 +188,12 @@ function readConfigFile(tree: RootTree, path: string): ConfigFile | Finding | un
     if (found === undefined) return undefined;
     const { target, mtimeMs } = found;
     const text = decodeConfig(found.bytes, path);
-    const root = treeOf(parseToml(text.text, path));
+    const document = parseToml(text.text, path);
+    const root = treeOf(document);
     const version = findLeaf(root, ['version']);
-    if (version !== undefined && (typeof version.value !== 'number' || !Number.isInteger(version.value))) {
+    const written = text.text.slice(...(document.get(['version'])?.range ?? [0, 0]));
+    // 2.0 is a float in Go, and an integer in JavaScript.
+    if (version !== undefined && (!Number.isInteger(version.value) || written.includes('.'))) {
       return {
         ...faultAt('containerd-version-type', version.at),
         message: 'version is not a whole number: containerd does not start',

@@ -12,11 +12,12 @@ const DEADLINE_MS = 10_000;
 const MOST_BYTES = 16 * 2 ** 20;
 const USUAL_PLACES = ['/usr/bin/containerd', '/usr/local/bin/containerd'];
 
-/** The program that the unit starts, or the usual one; undefined where there is none. */
+/** Where on this host the program is that the unit starts, or the usual one; undefined where there is none. */
 export function programOf(tree: RootTree, command: ServiceCommand | undefined): string | undefined {
   const own = command?.program?.text;
   const isOwn = own !== undefined && posix.isAbsolute(own) && posix.basename(own) === 'containerd';
-  return [...(isOwn ? [own] : []), ...USUAL_PLACES].find((path) => tree.kind(path) === 'file');
+  const found = [...(isOwn ? [own] : []), ...USUAL_PLACES].find((path) => tree.kind(path) === 'file');
+  return found === undefined ? undefined : tree.onHost(tree.follow(found));
 }
 
 /** What `containerd --version` says, without what packagers put behind the number; undefined where it cannot be run. */

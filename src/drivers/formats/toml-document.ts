@@ -59,9 +59,16 @@ export function tomlNodes(text: string, path: string): readonly (AST.TOMLKeyValu
     return parseTOML(text, { tomlVersion: '1.1' }).body[0].body;
   } catch (error) {
     if (!(error instanceof ParseError)) throw error;
-    const at = positionAt(text, error.index);
+    const before = text.slice(0, error.index);
+    const isMissing = /=\s*\n\s*$/.test(before);
+    // What is missing is missing where the line ends, not where the next token begins.
+    const at = positionAt(text, isMissing ? before.trimEnd().length : error.index);
     const isTwice = error.message.startsWith('Defining a key multiple times');
-    const what = isTwice ? `${twice(text, error.index)} is defined twice` : lowerFirst(error.message);
+    const what = isMissing
+      ? 'a value is missing'
+      : isTwice
+        ? `${twice(text, error.index)} is defined twice`
+        : lowerFirst(error.message);
     throw syntaxError(path, at, what);
   }
 }

@@ -54,6 +54,7 @@ describe('reading', () => {
     ['a = 1\na = 2\n', '/etc/x.toml:2:1: a is defined twice'],
     ['[a."b"]\nx=1\n\n [a."b"]\n', '/etc/x.toml:4:5: [a."b"] is defined twice'],
     ['a = { b = 1 }\n[a.c]\n', '/etc/x.toml:2:2: [a.c] is defined twice'],
+    ['a =\n\nb = 1\n', '/etc/x.toml:1:4: a value is missing'],
     ['<html>\n', '/etc/x.toml:1:1: unexpected character'],
     ['a = "x\n', '/etc/x.toml:1:7: unterminated string constant'],
     ['a = 1 b = 2\n', '/etc/x.toml:1:7: must be a newline'],
