@@ -5,23 +5,25 @@ import { badInput, quote, type SlicectlError } from './errors.ts';
 export type ListErrno = 'EINVAL' | 'ERANGE' | 'EOVERFLOW';
 
 const UINT_MAX = 0xffff_ffff;
-/** isspace() of the kernel (lib/ctype.c) has 0xa0 too; a newline ends the text instead. */
-const SEPARATOR = /[\t\v\f\r \u00a0,]/;
+/** isspace() of the kernel (lib/ctype.c) has 0xa0 too. */
+const SEPARATOR = /[\t\n\v\f\r \u00a0,]/;
 
 /**
  * Reads a list as the kernel does (bitmap_parselist, lib/bitmap-str.c): `0-3,8`, `2-6:1/2` (the first of every two),
- * `all`, `all:1/2`, `N` for the last one, commas and blanks in any mix; what follows a newline is not read.
+ * `all`, `all:1/2`, `N` for the last one, commas and blanks in any mix. A newline right behind a number, a range or `all`
+ * ends the text; elsewhere it is a blank (found by trying on 6.18).
  * `last` is the highest index that the kernel's mask has. `E_INPUT` with the kernel's errno in `data.errno`.
  */
 export function parseKernelList(text: string, name: string, last: number = MAX_INDEX): IndexSet {
-  const [line = ''] = text.split(/[\n\0]/, 1);
+  const [line = ''] = text.split('\0', 1);
   const found = new Set<number>();
   const cursor: Cursor = { line, at: 0, last, refuse: (errno, why) => listError(text, name, errno, why) };
   for (skipSeparators(cursor); cursor.at < line.length; skipSeparators(cursor)) {
-    const { start, end, used, group } = readRegion(cursor);
+    const { start, end, used, group, isLast } = readRegion(cursor);
     for (let from = start; from <= end; from += group) {
       for (let index = from; index < from + used && index <= end; index += 1) found.add(index);
     }
+    if (isLast) break;
   }
   return [...found].sort((a, b) => a - b);
 }
@@ -39,6 +41,8 @@ interface Region {
   readonly end: number;
   readonly used: number;
   readonly group: number;
+  /** Whether what is behind it is not read. */
+  readonly isLast: boolean;
 }
 
 function readRegion(cursor: Cursor): Region {
@@ -51,7 +55,7 @@ function readRegion(cursor: Cursor): Region {
   if (group === 0 || group > UINT_MAX || used > group)
     throw cursor.refuse('EINVAL', `${written} takes ${used} of each ${group}`);
   if (end > cursor.last) throw cursor.refuse('ERANGE', `${end} is above ${cursor.last}, the last one here`);
-  return { start, end, used, group };
+  return { start, end, used, group, isLast: !pattern && cursor.line.charAt(cursor.at) === '\n' };
 }
 
 function readRange(cursor: Cursor): { start: number; end: number; pattern: boolean } {

@@ -2,30 +2,10 @@ import { expect, it } from 'vitest';
 import { HOST } from '../../src/host/paths.ts';
 import { readTasks } from '../../src/host/tasks.ts';
 import { FakeHost } from './fake-host.ts';
-
-interface FakeTask {
-  readonly name?: string;
-  readonly flags?: number;
-  readonly allowed?: string;
-  readonly cpu?: number;
-  readonly cgroup?: string;
-  readonly involuntary?: number;
-}
+import { taskFiles } from './task-files.ts';
 
 const KTHREAD = 0x0020_0000;
 const NO_SETAFFINITY = 0x0400_0000;
-
-function taskFiles(pid: number, tid: number, task: FakeTask): Record<string, string> {
-  const { name = 'x', flags = 0, allowed = '0-7', cpu = 0, cgroup = '0::/\n', involuntary = 0 } = task;
-  const folder = `proc/${pid}/task/${tid}`;
-  const zeros = Array(27).fill(0).join(' ');
-  return {
-    [`proc/${pid}/cgroup`]: cgroup,
-    [`${folder}/cgroup`]: cgroup,
-    [`${folder}/stat`]: `${tid} (${name}) S 1 1 1 0 -1 ${flags} ${zeros} 0 0 ${cpu} 0 0\n`,
-    [`${folder}/status`]: `Name:\t${name}\nCpus_allowed:\tff\nCpus_allowed_list:\t${allowed}\nvoluntary_ctxt_switches:\t9\nnonvoluntary_ctxt_switches:\t${involuntary}\n`,
-  };
-}
 
 it('reads a task by its files', () => {
   using host = new FakeHost();

@@ -61,7 +61,7 @@ function bootSection({ kernelLine, topology }: CpuReport, style: PictureStyle): 
   return section('Set at boot', lines, style);
 }
 
-function accessSection({ access, groups, topology }: CpuReport, style: PictureStyle): string {
+function accessSection({ access, groups, topology, payload }: CpuReport, style: PictureStyle): string {
   if (groups === undefined) return section('Who may run where', ['  no cpuset hierarchy is mounted'], style);
   const all = new Set(access.flatMap((one) => one.groups));
   const lines = access.flatMap(({ cpus, groups: open }) => {
@@ -71,7 +71,7 @@ function accessSection({ access, groups, topology }: CpuReport, style: PictureSt
         ? 'every group'
         : open.length === 0
           ? 'nobody'
-          : closed.length < open.length
+          : closed.length < open.length && intersection(cpus, payload).length === 0
             ? `all but ${closed.map(groupName).join(', ')}`
             : open.map(groupName).join(', ');
     return wrapped(`  ${printIndexSet(cpus)}: `, text, style.width);
