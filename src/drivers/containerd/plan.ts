@@ -242,10 +242,11 @@ function notesFor(facts: ContainerdFacts, others: readonly RuntimeStatus[], isAc
   if (isActive) {
     notes.push({ severity: 'impact', text: 'containerd restarts; containers go on running, their shims hold them' });
   } else if (running !== undefined) {
-    notes.push({
-      severity: 'info',
-      text: `${UNIT} is not running, so it is not restarted: its next start reads the change`,
-    });
+    const text =
+      running.drivers === undefined
+        ? `${UNIT} is not running, so it is not restarted: its next start reads the change`
+        : 'containerd runs, but not as a unit that systemd tells of: restart it yourself, it reads the change at its start';
+    notes.push({ severity: running.drivers === undefined ? 'info' : 'warning', text });
   }
   if (pods.length > 0) {
     notes.push({

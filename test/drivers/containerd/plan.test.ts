@@ -187,6 +187,14 @@ describe('steps', () => {
     expect(right).toMatchObject({ files: [], after: [], refusals: [], notes: [] });
   });
 
+  it('leaves a containerd alone that systemd does not run, and says so', async () => {
+    const facts = await factsOf({ [MAIN]: OFF }, '1.7.24');
+    const loose = { ...running({ runc: 'cgroupfs' }), loaded: undefined };
+    const plan = containerd.plan({ ...facts, running: loose }, request('systemd'), []);
+    expect(plan.after).toEqual([]);
+    expect(plan.notes[0]).toMatchObject({ severity: 'warning', text: expect.stringContaining('restart it yourself') });
+  });
+
   it('changes nothing where the CRI is disabled, and says so', async () => {
     const plan = await planFor('disabled_plugins = ["cri"]\n', '1.7.24');
     expect(plan).toMatchObject({ files: [], after: [], refusals: [] });
