@@ -10,6 +10,7 @@ export type DirectiveType =
   | 'switches'
   | 'object'
   | 'objects'
+  | 'groups'
   | 'anything'
   | 'flag';
 
@@ -68,11 +69,11 @@ const ROWS: readonly Row[] = [
   ['default-gateway', 'string'],
   ['default-gateway-v6', 'string'],
   ['default-ipc-mode', 'string'],
-  ['default-network-opts', 'object', { flag: 'default-network-opt', since: '24.0' }],
+  ['default-network-opts', 'groups', { flag: 'default-network-opt', since: '24.0' }],
   ['default-runtime', 'string'],
   ['default-shm-size', 'string'],
   ['default-stop-timeout', 'integer', { since: '29.7' }],
-  ['default-ulimits', 'object', { flag: 'default-ulimit' }],
+  ['default-ulimits', 'groups', { flag: 'default-ulimit' }],
   ['deprecated-key-path', 'anything', { flag: undefined }],
   ['dns', 'strings'],
   ['dns-opts', 'strings', { flag: 'dns-opt' }],
@@ -128,7 +129,7 @@ const ROWS: readonly Row[] = [
   ['registry-mirrors', 'strings', { flag: 'registry-mirror' }],
   ['restart', 'flag', { letter: 'r', isSwitch: true }],
   ['rootless', 'boolean'],
-  ['runtimes', 'object', { flag: 'add-runtime' }],
+  ['runtimes', 'groups', { flag: 'add-runtime' }],
   ['seccomp-profile', 'string'],
   ['selinux-enabled', 'boolean'],
   ['shutdown-timeout', 'integer'],

@@ -19,6 +19,7 @@ const TYPES: Readonly<Record<Exclude<DirectiveType, 'flag'>, readonly [what: str
   switches: ['an object of true and false', isPlain, (value) => typeof value === 'boolean'],
   object: ['an object', isPlain],
   objects: ['a list of objects', isList, isPlain],
+  groups: ['an object of objects', isPlain, isPlain],
   anything: ['anything', () => true],
 };
 

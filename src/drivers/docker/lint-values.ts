@@ -28,7 +28,7 @@ export function lintValues(
     findings.push(stop(['registry-mirrors', index], 'docker-mirror', what, `write "https://${mirror}"`));
   }
   const level = document.value(['log-level']);
-  if (rules.validate && typeof level === 'string' && level !== '' && !LOG_LEVELS.includes(level.toLowerCase())) {
+  if (typeof level === 'string' && level !== '' && !isLevel(level, rules)) {
     findings.push(
       stop(['log-level'], 'docker-value', `${quote(level)} is no log level`, `it is one of ${LOG_LEVELS.join(', ')}`),
     );
@@ -46,6 +46,12 @@ export function lintValues(
     );
   }
   return findings;
+}
+
+/** `warning` went with Docker 23. */
+function isLevel(level: string, { validate }: DockerRules): boolean {
+  const lower = level.toLowerCase();
+  return LOG_LEVELS.includes(lower) || (lower === 'warning' && !validate);
 }
 
 /** A parent for containers that is no slice: dockerd does not start with it under the systemd driver. */
