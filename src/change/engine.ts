@@ -87,7 +87,7 @@ export interface WayBack {
   readonly startedMs: number;
   /** What the change is when all is back. */
   readonly final: FinalState;
-  /** Leaves files that somebody changed as they are, and counts them as taken back. */
+  /** Leaves files that somebody changed as they are, and is content with that. */
   readonly keepChanged?: boolean;
 }
 
@@ -106,8 +106,11 @@ export async function goBack(context: ChangeContext, journal: Journal, way: WayB
   const undoSteps = await planBack(context, way);
   const begunFiles = steps.filter((step, number): step is FileStep & Step => step.kind === 'file' && begun.has(number));
   const foreign = new Set(conflictsOf(context.tree, begunFiles).map(({ path }) => path));
-  for (const [at, { of, step }] of undoSteps.entries()) {
-    const tell = teller(context, 'back', step, at, undoSteps.length);
+  const isKept = ({ step }: UndoStep): boolean =>
+    way.keepChanged === true && step.kind === 'file' && foreign.has(step.path);
+  const todo = undoSteps.filter((undoStep) => !isKept(undoStep));
+  for (const [at, { of, step }] of todo.entries()) {
+    const tell = teller(context, 'back', step, at, todo.length);
     tell('begin');
     try {
       if (step.kind === 'file' && foreign.has(step.path)) throw foreignFile(step.path);
@@ -118,8 +121,7 @@ export async function goBack(context: ChangeContext, journal: Journal, way: WayB
       const { message } = asError(error);
       tell('failed', message);
       problems.push(`${describeStep(step)}: ${message}`);
-      const isKept = way.keepChanged === true && step.kind === 'file' && foreign.has(step.path);
-      if ((step.kind === 'file' || step.kind === 'property') && !isKept) isBack = false;
+      if (step.kind === 'file' || step.kind === 'property') isBack = false;
     }
   }
   if (isBack) {

@@ -229,9 +229,10 @@ function removeUnbegun({ folder, disk }: Store): void {
 function makeFolder({ folder, uid, disk }: Store): void {
   try {
     if (!fs.existsSync(folder)) {
-      disk.mkdirSync(posix.dirname(folder), { recursive: true, mode: uid === 0 ? 0o755 : 0o700 });
+      const above = posix.dirname(folder);
+      const first = disk.mkdirSync(above, { recursive: true, mode: uid === 0 ? 0o755 : 0o700 }) ?? folder;
       disk.mkdirSync(folder, 0o700);
-      syncFolder(disk, posix.dirname(folder));
+      for (let at = folder; at.length >= first.length; at = posix.dirname(at)) syncFolder(disk, posix.dirname(at));
     }
     const { mode, uid: owner } = fs.lstatSync(folder);
     if ((mode & 0o077) === 0 && (owner === uid || owner === 0)) return;

@@ -12,7 +12,7 @@ export interface UndoOptions {
   readonly keepChanged?: boolean;
 }
 
-/** What an undo would do, and which files are in its way. */
+/** What an undo would do, and which files are in its way; these are not among its steps. */
 export interface UndoPreview {
   readonly id: string;
   readonly plan: Plan;
@@ -56,11 +56,12 @@ export async function previewUndo(id: string | undefined, context: ChangeContext
   const { plan, progress } = change;
   const way = await planBack(context, { steps: plan.steps, begun: progress.begun, startedMs: startOf(progress) });
   const conflicts = conflictsOf(context.tree, begunFiles(change));
+  const foreign = new Set(conflicts.map(({ path }) => path));
   const isLeft = (step: Step): boolean =>
-    step.kind !== 'file' || !sameState(readState(context.tree, step.target), step.after);
+    step.kind !== 'file' || (!foreign.has(step.path) && !sameState(readState(context.tree, step.target), step.after));
   const steps = way.map(({ step }) => step).filter(isLeft);
   const title = `undo ${change.id}: ${plan.title}`;
-  return { id: change.id, plan: { title, root: plan.root, steps, refusals: [], notes: [] }, conflicts };
+  return { id: change.id, plan: { title, root: context.tree.root, steps, refusals: [], notes: [] }, conflicts };
 }
 
 /**
@@ -90,7 +91,8 @@ export async function previewResume(id: string | undefined, context: ChangeConte
   if (progress.isUndoing) return previewUndo(change.id, context);
   const steps = plan.steps.filter((_, number) => !progress.done.has(number));
   const conflicts = conflictsOf(context.tree, begunFiles(change));
-  return { id: change.id, plan: { ...plan, title: `resume ${change.id}: ${plan.title}`, steps }, conflicts };
+  const title = `resume ${change.id}: ${plan.title}`;
+  return { id: change.id, plan: { ...plan, title, root: context.tree.root, steps }, conflicts };
 }
 
 function chooseUndo(context: ChangeContext, id: string | undefined, isHolder: boolean): ChangeRecord {

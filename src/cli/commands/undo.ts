@@ -31,10 +31,10 @@ export async function preview(
     const { allChecks } = await import('../../drivers/checks.ts');
     return await withContext(host, allChecks(host), options, async (context) => {
       const found = await look(id, context);
-      if (found.conflicts.length > 0 && !options.keepChanged) {
-        if (!options.dryRun) throw changedSince(found.conflicts, found.id);
-        for (const conflict of found.conflicts) tell(conflictText(conflict, hasColour()));
+      if (found.conflicts.length > 0 && !options.dryRun && !options.keepChanged) {
+        throw changedSince(found.conflicts, found.id);
       }
+      for (const conflict of found.conflicts) tell(conflictText(conflict, hasColour()));
       return proceed(found.plan, options, 'do this?', () => act(found.id, context));
     });
   } finally {
