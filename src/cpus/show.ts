@@ -112,7 +112,8 @@ function pinnedTasks(tasks: readonly Task[], tree: GroupTree | undefined, topolo
     return tree?.root ?? topology.online;
   };
   const found = new Map<string, { cgroup: string; allowed: IndexSet; threads: number; names: string[] }>();
-  for (const { kind, state, cgroup, allowed, name } of tasks) {
+  for (const { kind, state, allowed, name, ...task } of tasks) {
+    const cgroup = tree?.version === 1 ? task.cpusetV1 : task.cgroup;
     if (kind !== 'user' || state === 'Z' || cgroup === undefined) continue;
     const own = intersection(allowed, topology.online);
     const open = openTo(cgroup);

@@ -1,6 +1,6 @@
 import { parseCpuMask } from '../core/cpu-mask.ts';
 import { type IndexSet, parseIndexSet } from '../core/cpuset.ts';
-import { SlicectlError } from '../core/errors.ts';
+import { errnoOf, SlicectlError } from '../core/errors.ts';
 import { readIfThere } from './files.ts';
 import type { HostPaths } from './paths.ts';
 import { foldersIn } from './tree.ts';
@@ -50,12 +50,13 @@ export function readInterrupts(paths: HostPaths, last: number): Interrupts {
   };
 }
 
-/** Some lines answer EIO to a read, for example while they are torn down. */
+/** Lines whose controller cannot be asked answer EIO or EINVAL to a read. */
 function readableIfThere(path: string): string | undefined {
   try {
     return readIfThere(path);
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (['EIO', 'EINVAL', 'EACCES'].includes(errnoOf(error) ?? '')) return undefined;
+    throw error;
   }
 }
 

@@ -18,8 +18,10 @@ export interface Task {
   readonly kind: TaskKind;
   /** `R`, `S`, `D`, `Z`… (proc_pid_stat(5)). */
   readonly state: string;
-  /** The group in the v2 tree; where that has it in `/`, in the hierarchy of cpuset or of systemd. */
+  /** The group in the v2 tree; where that has it in `/`, in systemd's own hierarchy of v1, or in that of cpuset. */
   readonly cgroup: string | undefined;
+  /** The group in the hierarchy of cpuset, where that is one of v1. */
+  readonly cpusetV1: string | undefined;
   /** Where it may run: its own mask within that of its cpuset. */
   readonly allowed: IndexSet;
   /** Where it ran last. */
@@ -55,7 +57,7 @@ function threadsOf({ proc }: HostPaths, pid: string, setOf: (text: string) => In
   const folder = `${proc}/${pid}/task`;
   const tids = threadFolders(folder).filter(isNumber);
   // Threads are in one group, but for those in threaded groups, such as the vCPUs of libvirt.
-  const shared = tids.length === 1 ? groupOf(`${proc}/${pid}`) : undefined;
+  const shared = tids.length === 1 ? groupsOf(`${proc}/${pid}`) : undefined;
   return tids.flatMap((tid): Task[] => {
     const stat = orGone(() => readIfThere(`${folder}/${tid}/stat`));
     const status = orGone(() => readIfThere(`${folder}/${tid}/status`));
@@ -70,7 +72,7 @@ function threadsOf({ proc }: HostPaths, pid: string, setOf: (text: string) => In
         name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')),
         kind: kindOf(flags, allowed),
         state: fields[0] ?? '?',
-        cgroup: shared ?? groupOf(`${folder}/${tid}`),
+        ...(shared ?? groupsOf(`${folder}/${tid}`)),
         allowed,
         cpu: Number(fields[36] ?? 0),
         involuntary: BigInt(/^nonvoluntary_ctxt_switches:\s*(\d+)/m.exec(status)?.[1] ?? 0),
@@ -87,13 +89,13 @@ function kindOf(flags: number, allowed: IndexSet): TaskKind {
   return allowed.length === 1 ? 'per-cpu' : 'fixed';
 }
 
-/** The line that says most: v2, else cpuset, else systemd's own hierarchy. */
-function groupOf(folder: string): string | undefined {
-  const text = orGone(() => readIfThere(`${folder}/cgroup`));
-  const line = (pattern: RegExp): string | undefined => pattern.exec(text ?? '')?.[1];
-  const unified = line(/^0::(.*)$/m);
-  if (unified !== undefined && unified !== '/') return unified;
-  return line(/^\d+:(?:[^:\n]*,)?cpuset(?:,[^:\n]*)?:(.*)$/m) ?? line(/^\d+:name=systemd:(.*)$/m) ?? unified;
+function groupsOf(folder: string): Pick<Task, 'cgroup' | 'cpusetV1'> {
+  const text = orGone(() => readIfThere(`${folder}/cgroup`)) ?? '';
+  const unified = /^0::(.*)$/m.exec(text)?.[1];
+  const systemd = /^\d+:name=systemd:(.*)$/m.exec(text)?.[1];
+  const cpusetV1 = /^\d+:(?:[^:\n]*,)?cpuset(?:,[^:\n]*)?:(.*)$/m.exec(text)?.[1];
+  const paths = [unified, systemd, cpusetV1].filter((path) => path !== undefined);
+  return { cgroup: paths.find((path) => path !== '/') ?? paths[0], cpusetV1 };
 }
 
 function threadFolders(folder: string): string[] {

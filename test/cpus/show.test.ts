@@ -204,3 +204,20 @@ system.slice  active  0-1          0-1            -
 `);
   });
 });
+
+it('on cgroup v1 a mask is held against the group of cpuset, wherever systemd has the task', async () => {
+  using host = new FakeHost();
+  const cgroup = (path: string): string => `2:cpuset:${path}\n1:name=systemd:/system.slice/a.service\n0::/\n`;
+  host.machine(GUEST_8).write({
+    'proc/self/mountinfo': `30 20 0:26 / ${host.root}/cs rw - cgroup cgroup rw,cpuset\n`,
+    'cs/cpuset.cpus': '0-7\n',
+    'cs/cpuset.effective_cpus': '0-7\n',
+    'cs/jobs/cpuset.cpus': '6\n',
+    'cs/jobs/cpuset.effective_cpus': '6\n',
+    ...taskFiles(2, 2, { name: 'in', allowed: '6', cgroup: cgroup('/jobs') }),
+    ...taskFiles(3, 3, { name: 'out', allowed: '6', cgroup: cgroup('/') }),
+  });
+  const tree = new RootTree(host.root);
+  const report = await readCpuReport({ paths: host.paths, tree, system: undefined, reservations: [] });
+  expect(report.pinned.map(({ names }) => names)).toEqual([['out']]);
+});

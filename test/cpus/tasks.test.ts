@@ -19,6 +19,7 @@ it('reads a task by its files', () => {
       kind: 'user',
       state: 'S',
       cgroup: '/system.slice/a.service',
+      cpusetV1: undefined,
       allowed: [2, 3, 8191],
       cpu: 3,
       involuntary: 77n,
@@ -53,15 +54,17 @@ it('has the threads of a process each in its own group', () => {
 });
 
 it.each([
-  ['0::/a.slice\n3:cpuset:/b\n', '/a.slice'],
-  ['3:cpu,cpuset:/b\n1:name=systemd:/s\n0::/\n', '/b'],
-  ['1:name=systemd:/system.slice/x.service\n', '/system.slice/x.service'],
-  ['0::/\n', '/'],
-  ['0::/a:b.slice\n', '/a:b.slice'],
-])('finds the group of %j', (cgroup, expected) => {
+  ['0::/a.slice\n', '/a.slice', undefined],
+  ['0::/a.slice\n3:cpuset:/b\n', '/a.slice', '/b'],
+  ['3:cpu,cpuset:/b\n1:name=systemd:/s\n0::/\n', '/s', '/b'],
+  ['3:cpuset:/b\n1:name=systemd:/\n0::/\n', '/b', '/b'],
+  ['0::/\n', '/', undefined],
+  ['0::/a:b.slice\n', '/a:b.slice', undefined],
+  ['3:cpuset:/\n', '/', '/'],
+])('finds the groups of %j', (text, cgroup, cpusetV1) => {
   using host = new FakeHost();
-  host.write(taskFiles(5, 5, { cgroup }));
-  expect(readTasks(host.paths)[0]?.cgroup).toBe(expected);
+  host.write(taskFiles(5, 5, { cgroup: text }));
+  expect(readTasks(host.paths)[0]).toMatchObject({ cgroup, cpusetV1 });
 });
 
 it('leaves out a task that ended between two reads, and what is no task', () => {
