@@ -67,7 +67,7 @@ describe.each(DOCKER_MACHINES)('Docker $docker in trouble, on $name', ({ name })
     expect(await lab.dockerDriver()).toBe('systemd');
     expect(await lab.pidOf('old')).toBe(pid);
     expect(await lab.cgroupOf('old')).toBe(LAYOUT.cgroupfs(id));
-    await lab.done('undo', '--yes');
+    await lab.slicectl(['undo', '--yes']);
     expect(await lab.read(DAEMON_JSON)).toBe(ON_CGROUPFS);
     expect(await lab.dockerDriver()).toBe('cgroupfs');
   });

@@ -97,11 +97,18 @@ describe.each(DOCKER_MACHINES)('a stand-in kubelet over Docker $docker, on $name
 
   it('is not changed before somebody says that the node is drained', async () => {
     await startKubelet('cgroupfs', 'docker');
-    await lab.container('k8s_app_pod_default_1_0', '--label io.kubernetes.pod.name=app --restart always');
+    // Where a kubelet with the cgroupfs driver has dockershim or cri-dockerd put a container of a pod.
+    const uid = '6f1c0d0a-9a3e-4b7e-8c55-0f6d3c1c2b11';
+    await lab.container(
+      'k8s_app_web_default',
+      `--restart always --cgroup-parent /kubepods/burstable/pod${uid} --label io.kubernetes.pod.uid=${uid}`,
+    );
+    expect(await lab.cgroupOf('k8s_app_web_default')).toContain(`/kubepods/burstable/pod${uid}/`);
     const untouched = await lab.fingerprint();
     const refused = await lab.slicectl(ALIGN);
     expect(refused.code, spoken(refused)).toBe(4);
     expect(spoken(refused)).toMatch(/--drained/);
+    expect(spoken(refused)).toContain(uid);
     expect(await lab.fingerprint()).toBe(untouched);
   });
 
