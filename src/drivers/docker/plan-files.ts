@@ -37,7 +37,10 @@ export function planFiles(facts: DockerFacts, request: AlignRequest): FileChange
   const { driver, source, shadowed } = next.configured;
   const wantsLive = needsLiveRestore(facts, request);
   const isSet = driver === request.to && !wantsLive;
-  if (isSet && source.kind === 'default' && isLive) return { files: [], refusals: [], notes: [fromDefault(facts)] };
+  // A daemon that is restarted anyway gets the value written down; one that is not is only told of.
+  if (isSet && source.kind === 'default' && isLive && !needsRestart(facts, request)) {
+    return { files: [], refusals: [], notes: [fromDefault(facts)] };
+  }
   if (isSet && source.kind !== 'default' && shadowed.every(({ value }) => value === request.to)) {
     return { files: [], refusals: [], notes: [] };
   }
@@ -70,10 +73,10 @@ function obstacleOf(facts: DockerFacts, { to }: AlignRequest): Refusal | undefin
   if (broken) {
     const place =
       broken.line === undefined ? '' : `:${broken.line}${broken.column === undefined ? '' : `:${broken.column}`}`;
-    return { reason: `${file.path}${place}: ${broken.message}`, hint: broken.hint ?? 'mend it first' };
+    return { reason: `${file.path}${place}: ${broken.message}`, hint: broken.hint ?? 'mend it first', fault: true };
   }
   if (file.uneditable !== undefined) {
-    return { reason: `${file.path} is not changed: ${file.uneditable}`, hint: 'save it as UTF-8 first' };
+    return { reason: `${file.path} is not changed: ${file.uneditable}`, hint: 'save it as UTF-8 first', fault: true };
   }
   if (start.isRootless && to === 'cgroupfs') {
     return {
@@ -155,13 +158,17 @@ function onlyDriver({ next }: DockerFacts): boolean {
   );
 }
 
-/** The text with every entry for the driver in every `exec-opts`, and one in the last, which counts. */
+/**
+ * The text with `to` in every entry for the driver of every `exec-opts`, and such an entry in the last one, which counts.
+ * The same text where that one is neither a list nor an entry.
+ */
 export function withDriver(text: string, to: CgroupDriver): string {
   const entry = `${DRIVER_OPTION}=${to}`;
   const document = parseJson(text, 'daemon.json', { allowEmpty: true });
   const lists = document.all([], 'exec-opts');
   const counting = lists.at(-1)?.value;
-  if (!Array.isArray(counting)) return setJson(text, ['exec-opts'], [entry]);
+  const isReplaced = counting === undefined || counting === null || isDriverText(counting);
+  if (!Array.isArray(counting)) return isReplaced ? setJson(text, ['exec-opts'], [entry]) : text;
   // Edits are made from the end, so that offsets before them stay.
   let edited = text;
   const has = counting.some((option) => driverOf(String(option)) !== undefined);
@@ -177,6 +184,11 @@ export function withDriver(text: string, to: CgroupDriver): string {
     edited = edited.slice(0, list.offset) + changed + edited.slice(list.offset + list.length);
   }
   return edited;
+}
+
+/** The entry without its list, with which Docker does not start: what was meant is beyond doubt. */
+function isDriverText(value: unknown): boolean {
+  return typeof value === 'string' && driverOf(value) !== undefined;
 }
 
 function withoutExecOpts(text: string): string {
@@ -255,7 +267,7 @@ function proven(facts: DockerFacts, { to }: AlignRequest, changes: FileChanges):
     stop === undefined ? `the next start of Docker would still not be with ${to}` : `${place}${stop.message}`;
   return {
     files: [],
-    refusals: [{ reason, ...(stop?.hint !== undefined && { hint: stop.hint }) }],
+    refusals: [{ reason, ...(stop?.hint !== undefined && { hint: stop.hint }), fault: true }],
     notes: changes.notes,
   };
 }

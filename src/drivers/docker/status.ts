@@ -42,8 +42,9 @@ function upgraded({ start, run }: DockerFacts): readonly Finding[] {
   ];
 }
 
-/** Packages add to the version what the program does not say: `26.1.5+dfsg1`. */
+/** As far as both are told: packages add `+dfsg1`, and an assumed version can be short. */
 function sameVersion(a: string, b: string): boolean {
-  const numbers = (text: string): string => /^v?([\d.]*\d)/.exec(text)?.[1] ?? text;
-  return numbers(a) === numbers(b);
+  const numbers = (text: string): string[] => (/^v?([\d.]*\d)/.exec(text)?.[1] ?? text).split('.');
+  const [one, other] = [numbers(a), numbers(b)];
+  return one.every((number, at) => other[at] === undefined || other[at] === number);
 }
