@@ -25,7 +25,9 @@ export function lintValues(
   for (const [index, mirror] of list(document.value(['registry-mirrors'])).entries()) {
     if (/^https?:\/\//i.test(mirror)) continue;
     const what = `the registry mirror ${quote(mirror)} does not begin with http:// or https://`;
-    findings.push(stop(['registry-mirrors', index], 'docker-mirror', what, `write "https://${mirror.replace(/^\w+:\/\//, '')}"`));
+    findings.push(
+      stop(['registry-mirrors', index], 'docker-mirror', what, `write "https://${mirror.replace(/^\w+:\/\//, '')}"`),
+    );
   }
   const level = document.value(['log-level']);
   if (typeof level === 'string' && level !== '' && !isLevel(level, rules)) {
