@@ -117,19 +117,20 @@ function unitsOf(all: readonly Numbered[]): readonly (readonly NumberedJob[])[] 
   return [...units.values()];
 }
 
-function job(
-  { kind, manager, unit, purpose }: UnitStep & Step,
-  verb: UnitStep['verb'],
-  reset?: readonly string[],
-): Step {
-  return { kind, manager, unit, verb, ...(reset && { reset }), purpose };
+function job({ kind, manager, unit }: UnitStep, verb: UnitStep['verb'], reset?: readonly string[]): Step {
+  return { kind, manager, unit, verb, ...(reset && { reset }), purpose: PURPOSES[verb] };
 }
 
+const PURPOSES: Readonly<Record<UnitStep['verb'], string>> = {
+  stop: 'its files go back',
+  start: 'it ran before',
+  restart: 'with its files as they were',
+  reload: 'with its files as they were',
+};
+
 function checkBefore(step: CheckStep & Step): readonly Step[] {
-  const { kind, check, expectBefore } = step;
-  if (expectBefore === undefined) return [];
-  const words = Object.entries(expectBefore).map(([name, value]) => `${name} ${value}`);
-  return [{ kind, check, expect: expectBefore, purpose: `${check} finds what was there before: ${words.join(', ')}` }];
+  const { kind, check, expectBefore, purpose, purposeBefore = `${purpose}, as before` } = step;
+  return expectBefore === undefined ? [] : [{ kind, check, expect: expectBefore, purpose: purposeBefore }];
 }
 
 function swapped(step: Step): Step {

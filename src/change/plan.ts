@@ -84,6 +84,8 @@ export interface CheckStep {
   readonly expect: Readonly<Record<string, string>>;
   /** What must be found after an undo; without it an undo does not check this. */
   readonly expectBefore?: Readonly<Record<string, string>>;
+  /** The claim of {@link expectBefore}, as `purpose` is that of `expect`: `Docker says that its driver is cgroupfs`. */
+  readonly purposeBefore?: string;
 }
 
 export type Step = (FileStep | PropertyStep | ReloadStep | UnitStep | ResetFailedStep | CheckStep) & {
@@ -98,6 +100,8 @@ export interface Refusal {
   readonly hint?: string;
   /** The option that allows it all the same, such as `--drained`; without it nothing does. */
   readonly override?: string;
+  /** Set where it is a configuration file that is wrong and has to be mended first. */
+  readonly fault?: true;
 }
 
 /** What the reader should know before saying yes. */

@@ -16,6 +16,8 @@ import { planJson, planText } from '../render/change.ts';
 import { conflictText, visible } from '../render/change-diff.ts';
 
 const FAILED = 1;
+const FAULT = 2;
+const REFUSED = 4;
 
 export interface CarryOutOptions {
   readonly dryRun?: boolean;
@@ -33,7 +35,7 @@ export async function carryOut(plan: Plan, host: DriverHost, options: CarryOutOp
 
 /**
  * What apply, undo and resume have in common: the preview, the question, and the report of how it ended. A plan with
- * refusals is shown; `act` then refuses it.
+ * refusals is shown and not carried out.
  */
 export async function proceed(
   plan: Plan,
@@ -44,11 +46,15 @@ export async function proceed(
   const isJson = options.json === true;
   if (options.dryRun) {
     print(isJson ? `${JSON.stringify(planJson(plan), undefined, 2)}\n` : planText(plan, { colour: hasColour() }));
-    return plan.refusals.length > 0 ? FAILED : 0;
+    return refusalStatus(plan);
   }
   if (!isJson) print(planText(plan, { colour: hasColour() }));
-  const isSettled = plan.refusals.length > 0;
-  if (!isSettled && plan.steps.length > 0 && !(await askToProceed(question, options))) {
+  if (plan.refusals.length > 0) {
+    if (isJson) print(`${JSON.stringify({ version: 1, state: 'refused', plan: planJson(plan) }, undefined, 2)}\n`);
+    tell('slicectl: refused for what is said above; nothing was changed\n');
+    return refusalStatus(plan);
+  }
+  if (plan.steps.length > 0 && !(await askToProceed(question, options))) {
     tell('nothing was changed\n');
     return FAILED;
   }
@@ -56,6 +62,12 @@ export async function proceed(
   if (isJson) print(`${JSON.stringify({ version: 1, ...result, plan: planJson(plan) }, undefined, 2)}\n`);
   else if (result.id !== undefined) print(endText(result));
   return result.problems.length > 0 ? FAILED : 0;
+}
+
+/** 2 where a configuration file has to be mended, 4 where the host as it is does not allow the change, else 0. */
+function refusalStatus({ refusals }: Plan): number {
+  if (refusals.length === 0) return 0;
+  return refusals.some(({ fault }) => fault) ? FAULT : REFUSED;
 }
 
 /** Gives what a change works with on this host, and lets Ctrl-C and SIGTERM take back what was begun. */

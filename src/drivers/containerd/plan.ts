@@ -78,6 +78,7 @@ function refusalsOf(facts: ContainerdFacts, to: CgroupDriver): readonly Refusal[
     return fatal.map(({ message, hint, path, line, column }) => ({
       reason: `${line === undefined || message.startsWith(`${path}:`) ? '' : `${path}:${line}:${column}: `}${message}`,
       ...(hint !== undefined && { hint }),
+      fault: true,
     }));
   }
   // systemd_cgroup is theirs where they have no options, but for another default it stops the plugin.
@@ -216,7 +217,8 @@ function restart({ runtimes = [], running }: ContainerdFacts, to: CgroupDriver):
       check: 'containerd-driver',
       expect,
       expectBefore: Object.fromEntries(before),
-      purpose: 'containerd answers, and each runtime has the driver',
+      purpose: `containerd answers, and gives ${runtimes.map(({ name }) => name).join(', ')} the driver ${to}`,
+      purposeBefore: 'containerd answers, and each runtime has the driver that it had',
     },
   ];
 }

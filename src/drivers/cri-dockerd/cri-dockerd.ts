@@ -133,6 +133,7 @@ function planCriDockerd(facts: CriDockerdFacts, { to }: AlignRequest): RuntimePl
     check: 'cri-dockerd-driver',
     expect: { driver: to, socket },
     ...(observed !== undefined && { expectBefore: { driver: observed.driver, socket } }),
+    ...(observed !== undefined && { purposeBefore: `cri-dockerd tells the kubelet ${observed.driver}` }),
     purpose: `cri-dockerd tells the kubelet ${to}`,
   };
   const purpose = "cri-dockerd takes Docker's driver at its start only";

@@ -48,7 +48,10 @@ function edits(facts: CrioFacts, to: CgroupDriver): Edits {
   const broken = facts.settings.findings.filter(({ code }) => code === 'crio-fault');
   if (broken.length > 0) {
     const hint = 'correct the file first: slicectl does not repair what it cannot read';
-    return { files: [], refusals: broken.map((each) => ({ reason: each.message, hint: each.hint ?? hint })) };
+    return {
+      files: [],
+      refusals: broken.map((each) => ({ reason: each.message, hint: each.hint ?? hint, fault: true })),
+    };
   }
   try {
     return optionEdits(facts, to);
@@ -164,6 +167,7 @@ function restart({ unit, socket, daemon }: CrioFacts, to: CgroupDriver): readonl
     expect: { driver: to, socket },
     ...(before !== undefined && { expectBefore: { driver: before, socket } }),
     purpose: `CRI-O says that it uses ${to}`,
+    ...(before !== undefined && { purposeBefore: `CRI-O says that it uses ${before}` }),
   };
   const purpose = 'CRI-O reads its files at its start only';
   return [{ kind: 'unit', manager: 'system', unit, verb: 'restart', reset: [unit], purpose }, check];

@@ -134,13 +134,13 @@ function stopped(containers: readonly DockerContainer[]): Impact {
   const gone = running.filter((container) => !comesBack(container));
   const notes: PlanNote[] = [];
   if (back.length > 0) {
-    const text = `${count(back, 'container')} stop and are started again by their restart policy`;
+    const text = `${count(back, 'container')} will stop, and be started again by ${back.length === 1 ? 'its' : 'their'} restart policy`;
     notes.push({ severity: 'impact', text, items: back.map(nameOf) });
   }
   if (gone.length === 0) return { refusals: [], notes };
   notes.push({
     severity: 'impact',
-    text: `${count(gone, 'container')} stop and may stay down`,
+    text: `${count(gone, 'container')} will stop, and may stay down`,
     items: gone.map(withReason),
   });
   const reason = `${count(gone, 'running container')} would stop and not surely come back: ${names(gone)}`;

@@ -108,6 +108,7 @@ function restartSteps(facts: DockerFacts, request: AlignRequest): readonly Step[
       expect: { driver: request.to, socket },
       ...(run.observed && { expectBefore: { driver: run.observed.driver, socket } }),
       purpose: `Docker says that its driver is ${request.to}`,
+      ...(run.observed && { purposeBefore: `Docker says that its driver is ${run.observed.driver}` }),
     },
     ...(staying.length === 0
       ? []
@@ -118,6 +119,7 @@ function restartSteps(facts: DockerFacts, request: AlignRequest): readonly Step[
             expect: { running: staying.join(' '), socket },
             expectBefore: { running: staying.join(' '), socket },
             purpose: 'containers run again',
+            purposeBefore: 'containers run again',
           },
         ]),
   ];

@@ -68,7 +68,10 @@ const NOTHING: Around = { before: [], after: [], refusals: [], notes: [] };
 function edits(facts: KubeletFacts, to: CgroupDriver): Edits {
   const { settings, followed, command, tree } = facts;
   const [fault] = faultsOf(facts);
-  if (fault !== undefined) return refuse(`the kubelet's files are left as they are: ${fault.message}`, fault.hint);
+  if (fault !== undefined) {
+    const reason = `the kubelet's files are left as they are: ${fault.message}`;
+    return { files: [], refusals: [{ reason, ...(fault.hint && { hint: fault.hint }), fault: true }], notes: [] };
+  }
   const [place] = placesOf(settings, 'cgroupDriver');
   if (place?.value === to) return { files: [], refusals: [], notes: [] };
   try {
@@ -146,6 +149,7 @@ function restart(facts: KubeletFacts, to: CgroupDriver): Around {
         expect: { driver: to },
         ...(was !== undefined && { expectBefore: { driver: was } }),
         purpose: `the kubelet runs and uses ${to}`,
+        ...(was !== undefined && { purposeBefore: `the kubelet runs and uses ${was}` }),
       },
     ],
     refusals,

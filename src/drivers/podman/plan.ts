@@ -71,6 +71,7 @@ function checkStep({ user, configured }: PodmanFacts, to: CgroupDriver): Step & 
     expect: { driver: to, user: user.name },
     ...(driver !== undefined && { expectBefore: { driver, user: user.name } }),
     purpose: `podman says that new containers get ${to}`,
+    ...(driver !== undefined && { purposeBefore: `podman says that new containers get ${driver}` }),
   };
 }
 
@@ -80,6 +81,7 @@ function brokenFiles({ settings, instance }: PodmanFacts): Refusal[] {
     .map(({ message, hint }) => ({
       reason: instance === '' ? message : `${message} (${instance})`,
       hint: hint ?? 'correct the file first: slicectl does not repair what it cannot read',
+      fault: true,
     }));
 }
 
