@@ -74,7 +74,7 @@ _slicectl() {
     esac
     case $command in
       run) _slicectl_command "$i"; return ;;
-      driver) command+=" $word" ;;
+      driver|cpus) command+=" $word" ;;
     esac
   done
   if [[ -n $taker ]]; then
@@ -87,15 +87,17 @@ _slicectl() {
     return
   fi
   case $command in
-    '') if [[ $cur == -* ]]; then _slicectl_offer "$cur" '-V --version -h --help'; else _slicectl_offer "$cur" 'run history undo resume sweep driver help'; fi ;;
-    help) _slicectl_offer "$cur" 'run history undo resume sweep driver' ;;
+    '') if [[ $cur == -* ]]; then _slicectl_offer "$cur" '-V --version -h --help'; else _slicectl_offer "$cur" 'run history undo resume sweep driver cpus help'; fi ;;
+    help) _slicectl_offer "$cur" 'run history undo resume sweep driver cpus' ;;
     driver) _slicectl_offer "$cur" 'status align check' ;;
+    cpus) _slicectl_offer "$cur" 'show' ;;
     'run') if [[ $cur == -* ]]; then _slicectl_offer "$cur" '--cpu --weight --cpu-request --cpus --memory --swap --tasks --timeout -p --property --profile --best-effort --limits-env --slice --slice-inherit --unit --description --user --system --backend --leftover --uid --gid -d --working-directory -E --setenv --nice --service --wait --collect --output --expand-environment -n --dry-run --receipt --receipt-file --json -q --quiet -h --help'; else _slicectl_command "$last"; fi ;;
     'driver status') _slicectl_offer "$cur" '--runtime --root --assume --json -h --help' ;;
     'driver align') _slicectl_offer "$cur" '--to -n --dry-run -y --yes --live-restore --stop-containers --drained --runtime --root --assume --json -h --help' ;;
     'driver check') _slicectl_offer "$cur" '--expect -q --quiet --runtime --root --assume --json -h --help' ;;
+    'cpus show') _slicectl_offer "$cur" '--json -h --help' ;;
     'history') _slicectl_offer "$cur" '--root --json -h --help' ;;
-    'undo') _slicectl_offer "$cur" '-n --dry-run -y --yes --root --json -h --help' ;;
+    'undo') _slicectl_offer "$cur" '-n --dry-run -y --yes --keep-changed --root --json -h --help' ;;
     'resume') _slicectl_offer "$cur" '-n --dry-run -y --yes --root --json -h --help' ;;
     'sweep') _slicectl_offer "$cur" '--user --system --json -h --help' ;;
   esac

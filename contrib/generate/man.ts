@@ -1,5 +1,13 @@
 import { commandNamed, type ProgramFacts } from './commands.ts';
-import { head, items, options, roff, sentence } from './roff.ts';
+import { head, items, options, prose, roff, sentence } from './roff.ts';
+
+function cpus(program: ProgramFacts): string {
+  const show = commandNamed(program, 'cpus show');
+  return `.TP
+.B slicectl cpus show
+${roff(sentence(show.description))}.
+${prose('For each group and unit with CPUs of its own it gives the set that was asked for and the one in force; interrupts, workqueues and the sets of the kubelet follow.')}`;
+}
 
 /** slicectl(1). */
 export function manPage(program: ProgramFacts): string {
@@ -13,6 +21,9 @@ export function manPage(program: ProgramFacts): string {
 .br
 .B slicectl driver
 .BR status | align | check
+.RI [ options ]
+.br
+.B slicectl cpus show
 .RI [ options ]
 .br
 .B slicectl history
@@ -42,6 +53,7 @@ See and align the cgroup drivers of Docker, containerd, CRI\\-O, podman and the
 kubelet.
 See
 .BR slicectl\\-driver (1).
+${cpus(program)}
 .TP
 .BR "slicectl history " [\\fIid\\fR]
 ${describe('history')}
@@ -56,7 +68,7 @@ ${describe('resume')}
 .B slicectl sweep
 ${describe('sweep')}
 Prints one name a line.
-${['history', 'undo', 'resume', 'sweep'].map((name) => options(commandNamed(program, name), '.SS').replace('.SS Options', `.SS Options of ${name}`)).join('\n')}
+${['cpus show', 'history', 'undo', 'resume', 'sweep'].map((name) => options(commandNamed(program, name), '.SS').replace('.SS Options', `.SS Options of ${name}`)).join('\n')}
 ${options(program, '.SH')}
 .SH EXIT STATUS
 slicectl run ends with the status of the command, see

@@ -7,7 +7,7 @@ const DATE = '2026-11-21';
 const MOST_COLUMNS = 76;
 
 /** Text for roff, in lines of a width that can be read in a diff. */
-function prose(text: string): string {
+export function prose(text: string): string {
   return roff(text.replaceAll(new RegExp(`(.{1,${MOST_COLUMNS}})(?: |$)`, 'g'), '$1\n').trimEnd());
 }
 

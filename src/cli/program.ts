@@ -5,6 +5,7 @@ import { VERSION } from '../core/version.ts';
 import type { Ending } from './commands/run.ts';
 import { print, tell } from './output.ts';
 import { changeCommands } from './tree/changes.ts';
+import { cpusCommand } from './tree/cpus.ts';
 import { driverCommand } from './tree/driver.ts';
 import { runCommand } from './tree/run.ts';
 import { sweepCommand } from './tree/sweep.ts';
@@ -59,7 +60,13 @@ export function buildProgram(done: (ending: Ending) => void): Command {
     .exitOverride()
     .showSuggestionAfterError()
     .configureOutput({ writeOut: print, writeErr: tell, outputError: (text) => tell(usageLine(text)) });
-  const all = [runCommand(done).passThroughOptions(), driverCommand(done), ...changeCommands(done), sweepCommand(done)];
+  const all = [
+    runCommand(done).passThroughOptions(),
+    driverCommand(done),
+    cpusCommand(done),
+    ...changeCommands(done),
+    sweepCommand(done),
+  ];
   for (const command of all) program.addCommand(command);
   inherit(program);
   return program;

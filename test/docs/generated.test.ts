@@ -69,7 +69,7 @@ describe.skipIf(!has('bash'))(`bash completion${without('bash')}`, () => {
   it.each([
     [
       ['slicectl', ''],
-      ['run', 'history', 'undo', 'resume', 'sweep', 'driver', 'help'],
+      ['run', 'history', 'undo', 'resume', 'sweep', 'driver', 'cpus', 'help'],
     ],
     [['slicectl', '--v'], ['--version']],
     [['slicectl', 'run', '--mem'], ['--memory']],

@@ -5,7 +5,7 @@ import type { Ending } from '../commands/run.ts';
 /** `slicectl cpus`, with its own commands. */
 export function cpusCommand(done: (ending: Ending) => void): Command {
   return new Command('cpus')
-    .description('see the CPUs of this machine and reserve some of them')
+    .description('see the CPUs of this machine, and who may run where')
     .usage('<command> [options]')
     .addCommand(showCommand(done));
 }
