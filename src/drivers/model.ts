@@ -122,7 +122,7 @@ export interface DriverHost {
   readonly tree: RootTree;
   /** Undefined with `--root`, where nothing runs: then no bus, no socket, no process and no program of the host is used. */
   readonly live: LiveHost | undefined;
-  /** `--assume docker=28.5`: versions where the tree cannot tell. */
+  /** `--assume docker=28.5`: versions to go by, of runtimes that are or will be installed. */
   readonly assumed: ReadonlyMap<string, string>;
   /** Who asks: rootless runtimes are those of this user. */
   readonly self: Self;

@@ -53,6 +53,7 @@ async function report(scope: Scope, expected: CgroupDriver | undefined, voice: '
     if (voice === 'print') {
       const facts = {
         ...seen,
+        root: host.tree.root,
         expected,
         recognised: recognise(host.tree),
         interrupted: interrupted(openStore(host.tree, host.self)),

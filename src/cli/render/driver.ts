@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { ChangeRecord } from '../../change/journal.ts';
+import { quote } from '../../core/errors.ts';
 import type { Recognised } from '../../drivers/distributions/recognise.ts';
 import type { CgroupDriver, Finding, Source } from '../../drivers/model.ts';
 import { type StatusReport, type StatusRow, titleOf } from '../../drivers/status.ts';
@@ -9,6 +10,8 @@ import { tableText } from './table.ts';
 
 /** What is shown of a host. */
 export interface HostStatus extends StatusReport {
+  /** `/`, or the folder of `--root`. */
+  readonly root: string;
   readonly expected: CgroupDriver | undefined;
   readonly recognised: readonly Recognised[];
   /** A change that is not over. */
@@ -72,14 +75,15 @@ function findingText(row: StatusRow, finding: Finding, paint: Paint): string {
   return `${paint(colour, `${word}:`)} ${visible(`${titleOf(row)}: ${finding.message}${place}${hint}`)}\n`;
 }
 
-function verdict({ aligned, driver, differences, rows, expected }: HostStatus, paint: Paint): string {
+function verdict({ root, aligned, driver, differences, rows, expected }: HostStatus, paint: Paint): string {
   if (aligned) {
     if (rows.every(({ unused }) => unused !== undefined)) return 'nothing to align\n';
     return `${paint('green', 'aligned:')} ${driver ?? expected ?? 'no driver is in use'}\n`;
   }
+  const where = root === '/' ? '' : ` --root ${quote(root)}`;
   return [
     ...differences.map((text) => `${paint('red', 'not aligned:')} ${visible(text)}\n`),
-    `see what would change: slicectl driver align --to ${expected ?? 'systemd'} --dry-run\n`,
+    `see what would change: slicectl driver align --to ${expected ?? 'systemd'}${where} --dry-run\n`,
   ].join('');
 }
 

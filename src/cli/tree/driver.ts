@@ -22,9 +22,10 @@ function scoped(command: Command): Command {
     )
     .addOption(new Option('--root <dir>', 'look at the tree below this folder, in which nothing runs'))
     .addOption(
-      new Option('--assume <name=version>', 'the version of a runtime, such as docker=28.5; may be repeated').argParser(
-        collect,
-      ),
+      new Option(
+        '--assume <name=version>',
+        'the version of a runtime that is or will be installed, such as docker=28.5; may be repeated',
+      ).argParser(collect),
     )
     .option('--json', 'print as JSON');
 }

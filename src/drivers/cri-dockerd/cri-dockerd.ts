@@ -49,7 +49,8 @@ export const criDockerd: Runtime<CriDockerdFacts> = {
     const command = readServiceCommand(tree, UNIT);
     const packaged = packageVersion(tree, ['cri-dockerd', 'cri-docker'])?.version;
     const program = PROGRAMS.find((path) => ifReadable(() => tree.kind(path)) === 'file');
-    if (command === undefined && packaged === undefined && program === undefined) return [];
+    const isThere = command !== undefined || packaged !== undefined || program !== undefined;
+    if (!isThere && !assumed.has('cri-dockerd')) return [];
     const endpoint = command && findFlags(command, ['--container-runtime-endpoint']).at(-1)?.value;
     const path = endpoint?.startsWith('unix://') ? endpoint.slice('unix://'.length) : SOCKET;
     const socket = tree.onHost(tree.follow(path));
@@ -60,7 +61,7 @@ export const criDockerd: Runtime<CriDockerdFacts> = {
     return [
       {
         unit,
-        version: packaged ?? assumed.get('cri-dockerd'),
+        version: assumed.get('cri-dockerd') ?? packaged,
         socket,
         isActive: loaded === undefined ? driver !== undefined : loaded.activeState === 'active',
         observed: driver && { driver, how: 'cri', text: `RuntimeConfig on ${socket}` },

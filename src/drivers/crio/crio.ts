@@ -43,7 +43,7 @@ export const crio: Runtime<CrioFacts> = {
   async read(host) {
     const { tree, live, assumed } = host;
     const command = readServiceCommand(tree, UNIT);
-    const packaged = packageVersion(tree, ['cri-o', 'crio'])?.version ?? assumed.get('crio');
+    const packaged = assumed.get('crio') ?? packageVersion(tree, ['cri-o', 'crio'])?.version;
     const program = programOf(tree, command);
     const isThere = command ?? packaged ?? program ?? ifReadable(() => tree.text('/etc/crio/crio.conf'));
     if (isThere === undefined) return [];

@@ -40,7 +40,7 @@ async function readMicrok8s({ tree, live, assumed }: DriverHost): Promise<Manage
     row: {
       runtime: 'microk8s',
       instance: '',
-      version: version ?? assumed.get('microk8s'),
+      version: assumed.get('microk8s') ?? version,
       unit: UNIT,
       running: live && (await observe()),
       configured,

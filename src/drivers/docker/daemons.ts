@@ -61,7 +61,8 @@ async function usualDaemon(host: DriverHost, processes: readonly ProcessFacts[])
     candidates.find((each) => belongsTo(each, loaded, 'docker.service')) ??
     (command === undefined ? candidates[0] : undefined);
   const unit = command?.masked === false ? command.unit : undefined;
-  if (unit === undefined && process === undefined && !(command === undefined && isInstalled(tree))) return undefined;
+  const isThere = (command === undefined && isInstalled(tree)) || host.assumed.has('docker');
+  if (unit === undefined && process === undefined && !isThere) return undefined;
   return { kind: 'usual', instance: '', unit, manager: 'system', user: undefined, command, loaded, process };
 }
 

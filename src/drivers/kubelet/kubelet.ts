@@ -1,12 +1,14 @@
 import { posix } from 'node:path';
+import { fileStep } from '../../change/file-step.ts';
 import type { CheckTable } from '../../change/plan.ts';
 import { ifReadable } from '../../host/readable.ts';
 import type { RootTree } from '../../host/root-tree.ts';
 import type { DriverHost, Runtime } from '../model.ts';
 import { readServiceCommand, type ServiceCommand } from '../service/command.ts';
 import { readLoaded } from '../service/loaded.ts';
+import { PlannedTree } from '../service/planned-tree.ts';
 import { askHealth, checkKubelet } from './check.ts';
-import { readSettings } from './config.ts';
+import { KUBEADM_CONFIG, readSettings } from './config.ts';
 import type { KubeletFacts } from './facts.ts';
 import { askRuntime, runtimeSocket } from './follow.ts';
 import { kubeletAround, planKubelet } from './plan.ts';
@@ -17,6 +19,12 @@ import { kubeletVersion } from './version.ts';
 
 const UNIT = 'kubelet.service';
 const HEALTHZ_PORT = 10_248;
+/** kubelet.service and 10-kubeadm.conf of kubernetes/release, as far as they say what is read. */
+const UNIT_OF_PACKAGES = `[Service]
+EnvironmentFile=-/var/lib/kubelet/kubeadm-flags.env
+EnvironmentFile=-/etc/default/kubelet
+ExecStart=/usr/bin/kubelet --config=${KUBEADM_CONFIG} $KUBELET_KUBEADM_ARGS $KUBELET_EXTRA_ARGS
+`;
 
 /** The kubelet of kubelet.service. Those inside of k3s, RKE2 and MicroK8s belong to their distributions. */
 export const kubelet: Runtime<KubeletFacts> = {
@@ -33,7 +41,8 @@ export const kubelet: Runtime<KubeletFacts> = {
 
 async function readKubelet(host: DriverHost): Promise<KubeletFacts | undefined> {
   const { tree, live } = host;
-  const command = readServiceCommand(tree, UNIT);
+  const found = readServiceCommand(tree, UNIT);
+  const command = found ?? (host.assumed.has('kubelet') ? commandOfPackages(tree) : undefined);
   if (command === undefined || command.masked) return undefined;
   const version = await kubeletVersion(host, command);
   const settings = readSettings(tree, command, version);
@@ -52,6 +61,13 @@ async function readKubelet(host: DriverHost): Promise<KubeletFacts | undefined> 
     isV1: live && isCgroupV1(live.paths),
     isKubeadm: isKubeadm(tree, command),
   };
+}
+
+/** The command of kubeadm's packages, for a kubelet that will be installed. */
+function commandOfPackages(tree: RootTree): ServiceCommand | undefined {
+  const unit = new TextEncoder().encode(UNIT_OF_PACKAGES);
+  const steps = fileStep(tree, `/usr/lib/systemd/system/${UNIT}`, unit, 'to read it');
+  return readServiceCommand(new PlannedTree(tree, steps), UNIT);
 }
 
 /** kubeadm's packages bring the drop-in, and kubeadm itself leaves the file of flags. */

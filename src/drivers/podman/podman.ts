@@ -42,8 +42,9 @@ export const podman: Runtime<PodmanFacts> = {
   async read(host) {
     const program = programOf(host.tree);
     const packaged = packageVersion(host.tree, ['podman'])?.version;
-    if (program === undefined && packaged === undefined) return [];
-    const version = packaged ?? host.assumed.get('podman');
+    const assumed = host.assumed.get('podman');
+    if (program === undefined && packaged === undefined && assumed === undefined) return [];
+    const version = assumed ?? packaged;
     return Promise.all(accountsOf(host).map((account) => readAccount(host, account, program, version)));
   },
 
