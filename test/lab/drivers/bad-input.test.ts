@@ -1,4 +1,4 @@
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Outcome } from '../process.ts';
 import { DAEMON_JSON, DOCKER_MACHINES, DriverLab, spoken } from './support.ts';
 
@@ -14,25 +14,31 @@ const BAD: readonly [what: string, text: string, named: RegExp][] = [
   ['text for a switch', '{\n  "debug": "yes"\n}\n', /daemon\.json:2.*debug|debug.*daemon\.json:2/],
 ];
 
-describe.each(DOCKER_MACHINES)('bad input on $name', ({ name }) => {
+describe.each(DOCKER_MACHINES)('bad input on $name', ({ name, docker }) => {
   let lab: DriverLab;
 
   beforeAll(async () => {
     lab = await DriverLab.open(name, 'bad');
   });
 
+  afterAll(() => lab.down());
+
   beforeEach(() => lab.fresh());
 
-  it.each(BAD)('%s for a daemon.json: is told by file and line, and nothing is changed', async (_, text, named) => {
+  it.each(BAD)('%s for a daemon.json: is told by file and line, and nothing is changed', async (what, text, named) => {
     await lab.write(DAEMON_JSON, text);
     const untouched = await lab.fingerprint();
     const status = await lab.slicectl(['driver', 'status']);
-    expect(status.code, spoken(status)).toBe(3);
     expect(status.stdout).toMatch(named);
-    const refused = await lab.slicectl(ALIGN.split(' '));
-    expect([2, 4], spoken(refused)).toContain(refused.code);
-    expect(spoken(refused)).toMatch(named);
-    expectOneSentence(refused);
+    // Docker 20.10 starts with two objects, and reads the first.
+    const isFatal = what !== 'two objects' || docker !== '20.10';
+    expect(status.code, spoken(status)).toBe(isFatal ? 3 : 0);
+    const ended = await lab.slicectl(ALIGN.split(' '));
+    expect(ended.code, spoken(ended)).toBe(isFatal ? 2 : 0);
+    if (isFatal) {
+      expect(spoken(ended)).toMatch(named);
+      expectOneSentence(ended);
+    }
     expect(await lab.fingerprint()).toBe(untouched);
     expect(await lab.dockerDriver()).toBe('systemd');
   });
@@ -59,7 +65,7 @@ describe.each(DOCKER_MACHINES)('bad input on $name', ({ name }) => {
       expect(refused.stderr + refused.stdout).toMatch(/daemon\.json/);
       expectOneSentence(refused);
       expect(await lab.read(DAEMON_JSON)).toBe(CGROUPFS);
-      expect(await lab.out('ls -A /etc/docker')).toBe('daemon.json');
+      expect(await lab.inEtcDocker()).toBe('daemon.json');
       expect(await lab.mainPid()).toBe(pid);
       expect(await lab.dockerDriver()).toBe('cgroupfs');
     } finally {
@@ -69,13 +75,13 @@ describe.each(DOCKER_MACHINES)('bad input on $name', ({ name }) => {
 
   it('no privilege: alice sees the state and changes nothing', async () => {
     await lab.dockerWith(CGROUPFS);
-    const untouched = await lab.fingerprint();
     const status = await lab.slicectl(['driver', 'status'], { user: 'alice' });
     expect(status.code, spoken(status)).toBe(3);
     expect(status.stdout).toMatch(/^docker .*cgroupfs/m);
+    const untouched = await lab.fingerprint();
     const refused = await lab.slicectl(ALIGN.split(' '), { user: 'alice' });
     expect(refused.code, spoken(refused)).toBe(4);
-    expect(refused.stderr).toMatch(/docker\.sock may not be used by this user|as root/);
+    expect(spoken(refused)).toMatch(/docker\.sock may not be used by this user|as root/);
     expectOneSentence(refused);
     expect(await lab.fingerprint()).toBe(untouched);
   });
@@ -111,7 +117,7 @@ describe.each(DOCKER_MACHINES)('bad input on $name', ({ name }) => {
       expect(refused.code, spoken(refused)).not.toBe(0);
       expect(refused.stderr + refused.stdout).toMatch(/ENOSPC|no space|full/i);
       expect(await lab.read(DAEMON_JSON)).toBe(CGROUPFS);
-      expect(await lab.out('ls -A /etc/docker')).toBe('daemon.json\nfiller');
+      expect(await lab.inEtcDocker()).toBe('daemon.json\nfiller');
       expect(await lab.dockerDriver()).toBe('cgroupfs');
     } finally {
       await lab.out('umount /etc/docker');

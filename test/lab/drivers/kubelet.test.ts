@@ -1,4 +1,4 @@
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DAEMON_JSON, DOCKER_MACHINES, DriverLab, spoken } from './support.ts';
 
 const CONFIG = '/var/lib/kubelet/config.yaml';
@@ -14,6 +14,8 @@ describe.each(DOCKER_MACHINES)('a stand-in kubelet over Docker $docker, on $name
   beforeAll(async () => {
     lab = await DriverLab.open(name, 'kubelet');
   });
+
+  afterAll(() => lab.down());
 
   beforeEach(async () => {
     await lab.fresh();
@@ -60,7 +62,7 @@ describe.each(DOCKER_MACHINES)('a stand-in kubelet over Docker $docker, on $name
     await lab.until(`journalctl --after-cursor='${start}' -u kubelet -o cat | grep -q 'kubelet starts'`);
     expectOrder(
       await said(start, 'kubelet', 'docker'),
-      /stand-in kubelet stops/,
+      /Stopped kubelet\.service/,
       /Stopped (docker\.service|Docker)/,
       /Started (docker\.service|Docker)/,
       /stand-in kubelet starts: systemd as docker/,
@@ -74,7 +76,7 @@ describe.each(DOCKER_MACHINES)('a stand-in kubelet over Docker $docker, on $name
     const back = await said(turn, 'kubelet', 'docker');
     expectOrder(
       back,
-      /stand-in kubelet stops/,
+      /Stopped kubelet\.service/,
       /Stopped (docker\.service|Docker)/,
       /Started (docker\.service|Docker)/,
       /stand-in kubelet starts: cgroupfs as docker/,

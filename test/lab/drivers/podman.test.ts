@@ -1,4 +1,4 @@
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { DOCKER_MACHINES, DriverLab } from './support.ts';
 
 /** Of Debian 12's crun one limit is raised that not every host lets its root raise; runc leaves it. */
@@ -12,6 +12,8 @@ describe.each(DOCKER_MACHINES)('podman on $name', ({ name }) => {
   beforeAll(async () => {
     lab = await DriverLab.open(name, 'podman');
   });
+
+  afterAll(() => lab.down());
 
   beforeEach(() => lab.fresh());
 

@@ -37,7 +37,10 @@ describe.each(DOCKER_MACHINES)('--root over the tree of another release, on $nam
     await lab.push(join(folder, 'tree.tar'), '/root/tree.tar');
   });
 
-  afterAll(() => rmSync(folder, { recursive: true }));
+  afterAll(async () => {
+    rmSync(folder, { recursive: true });
+    await lab.down();
+  });
 
   beforeEach(async () => {
     await lab.fresh();
