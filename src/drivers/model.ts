@@ -122,7 +122,7 @@ export interface DriverHost {
   readonly tree: RootTree;
   /** Undefined with `--root`, where nothing runs: then no bus, no socket, no process and no program of the host is used. */
   readonly live: LiveHost | undefined;
-  /** `--assume docker=28.5`: versions to go by, of runtimes that are or will be installed. */
+  /** `--assume docker=28.5`: versions that go before those of packages; in a tree, also of runtimes that will be installed. */
   readonly assumed: ReadonlyMap<string, string>;
   /** Who asks: rootless runtimes are those of this user. */
   readonly self: Self;

@@ -62,7 +62,7 @@ export async function readFacts(host: DriverHost): Promise<ContainerdFacts | und
     return undefined;
   }
   const own = live && program !== undefined ? await askVersion(program) : undefined;
-  const version = assumed.get('containerd') ?? own ?? packaged;
+  const version = own ?? assumed.get('containerd') ?? packaged;
   const main = mainFile(command);
   const dialect = dialectOf(version ?? SAMPLES.at(-1) ?? '');
   const config = loadConfig(tree, main.path, dialect);

@@ -50,7 +50,8 @@ export const criDockerd: Runtime<CriDockerdFacts> = {
     const packaged = packageVersion(tree, ['cri-dockerd', 'cri-docker'])?.version;
     const program = PROGRAMS.find((path) => ifReadable(() => tree.kind(path)) === 'file');
     const isThere = command !== undefined || packaged !== undefined || program !== undefined;
-    if (!isThere && !assumed.has('cri-dockerd')) return [];
+    const isToCome = live === undefined && assumed.has('cri-dockerd');
+    if (!isThere && !isToCome) return [];
     const endpoint = command && findFlags(command, ['--container-runtime-endpoint']).at(-1)?.value;
     const path = endpoint?.startsWith('unix://') ? endpoint.slice('unix://'.length) : SOCKET;
     const socket = tree.onHost(tree.follow(path));

@@ -61,7 +61,7 @@ async function usualDaemon(host: DriverHost, processes: readonly ProcessFacts[])
     candidates.find((each) => belongsTo(each, loaded, 'docker.service')) ??
     (command === undefined ? candidates[0] : undefined);
   const unit = command?.masked === false ? command.unit : undefined;
-  const isThere = (command === undefined && isInstalled(tree)) || host.assumed.has('docker');
+  const isThere = (command === undefined && isInstalled(tree)) || (live === undefined && host.assumed.has('docker'));
   if (unit === undefined && process === undefined && !isThere) return undefined;
   return { kind: 'usual', instance: '', unit, manager: 'system', user: undefined, command, loaded, process };
 }

@@ -25,7 +25,7 @@ function isTrusted(path: string): boolean {
 }
 
 /**
- * The version of the next start: what was assumed, or by the program, the snap, the package. Undefined where none is known;
+ * The version of the next start: by the program, the snap, what was assumed, the package. Undefined where none is known;
  * the running daemon may be an older one and is asked by the caller.
  */
 export async function versionOf(
@@ -36,8 +36,8 @@ export async function versionOf(
   const { tree, assumed } = host;
   if (daemon.kind === 'snap') return snapVersion(tree);
   return (
-    assumed.get('docker') ??
     (program === undefined ? undefined : await askVersion(program)) ??
+    assumed.get('docker') ??
     (daemon.kind === 'usual' ? packageVersion(tree, PACKAGES)?.version : undefined)
   );
 }

@@ -42,7 +42,7 @@ export const kubelet: Runtime<KubeletFacts> = {
 async function readKubelet(host: DriverHost): Promise<KubeletFacts | undefined> {
   const { tree, live } = host;
   const found = readServiceCommand(tree, UNIT);
-  const command = found ?? (host.assumed.has('kubelet') ? commandOfPackages(tree) : undefined);
+  const command = found ?? (live === undefined && host.assumed.has('kubelet') ? commandOfPackages(tree) : undefined);
   if (command === undefined || command.masked) return undefined;
   const version = await kubeletVersion(host, command);
   const settings = readSettings(tree, command, version);

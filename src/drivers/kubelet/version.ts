@@ -9,11 +9,11 @@ const DEADLINE_MS = 5_000;
 /** kubelet of the project and most distributions; Debian's, Fedora's and Alpine's other names. */
 const PACKAGES = ['kubelet', 'kubernetes-node', 'kubernetes-kubelet', 'kubernetes'];
 
-/** The kubelet's version: what is assumed, else its own word where it can be run, else the package's. */
+/** The kubelet's version: its own word where it can be run, else what is assumed, else the package's. */
 export async function kubeletVersion(host: DriverHost, command: ServiceCommand): Promise<string | undefined> {
   const program = command.program?.text;
   const own = host.live && program !== undefined ? await ask(program) : undefined;
-  return host.assumed.get('kubelet') ?? own ?? packageVersion(host.tree, PACKAGES)?.version;
+  return own ?? host.assumed.get('kubelet') ?? packageVersion(host.tree, PACKAGES)?.version;
 }
 
 /** `Kubernetes v1.31.2` → `1.31.2`. */

@@ -43,7 +43,8 @@ export const podman: Runtime<PodmanFacts> = {
     const program = programOf(host.tree);
     const packaged = packageVersion(host.tree, ['podman'])?.version;
     const assumed = host.assumed.get('podman');
-    if (program === undefined && packaged === undefined && assumed === undefined) return [];
+    const isToCome = host.live === undefined && assumed !== undefined;
+    if (program === undefined && packaged === undefined && !isToCome) return [];
     const version = assumed ?? packaged;
     return Promise.all(accountsOf(host).map((account) => readAccount(host, account, program, version)));
   },

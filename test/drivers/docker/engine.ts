@@ -148,7 +148,7 @@ export function dockerd(socket: string, ...words: readonly string[]): FakeProces
 
 /** A host with the files of a tree, whose /proc, /sys and /run are made up. */
 export function fakeHost({ root, tree }: TestTree, host: FakeHost = {}): DriverHost {
-  const { processes = [], loaded, uid = 0, env = {}, systemd = true, v1 = false, assumed = {} } = host;
+  const { processes = [], loaded, uid = 0, env = {}, systemd = true, v1 = false, assumed = { docker: '28.5' } } = host;
   const write = (path: string, text: string): void => {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
@@ -169,7 +169,7 @@ export function fakeHost({ root, tree }: TestTree, host: FakeHost = {}): DriverH
   return {
     tree,
     live: { paths, system: systemd ? link : undefined, user: systemd && uid > 0 ? link : undefined },
-    assumed: new Map(Object.entries({ docker: '28.5', ...assumed })),
+    assumed: new Map(Object.entries(assumed)),
     self: { uid, env, cwd: '/', parentPid: 1 },
   };
 }

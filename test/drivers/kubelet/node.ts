@@ -76,8 +76,10 @@ export function hostOf(tree: RootTree, version: string | undefined): DriverHost 
   };
 }
 
+const defaultVersion = (files: Files): string | undefined => ('/var/lib/dpkg/status' in files ? undefined : '1.30.4');
+
 /** The kubelet of a tree. 1.30 is the last that does not ask its runtime for the driver. */
-export async function readNode(files: Files, version: string | undefined = '1.30.4'): Promise<KubeletFacts> {
+export async function readNode(files: Files, version = defaultVersion(files)): Promise<KubeletFacts> {
   const [facts] = await kubelet.read(hostOf(makeTree(files), version));
   if (!facts) throw new Error('no kubelet was found');
   return facts;

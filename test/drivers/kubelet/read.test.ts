@@ -128,7 +128,7 @@ it('reads no drop-ins through a link, as the kubelet, which is said', async () =
 
 describe('a kubelet that is not there', () => {
   it('is no instance', async () => {
-    expect(await kubelet.read(hostOf(makeTree({ '/etc/hostname': 'x\n' }), '1.30'))).toEqual([]);
+    expect(await kubelet.read(hostOf(makeTree({ '/etc/hostname': 'x\n' }), undefined))).toEqual([]);
   });
 
   it('is none where its unit is masked', async () => {
@@ -278,10 +278,11 @@ describe('findings', () => {
   });
 });
 
-it('takes the version of the package before that which is assumed', async () => {
+it('takes the version that is assumed before that of the package', async () => {
   const status = 'Package: kubelet\nStatus: install ok installed\nVersion: 1.29.3-1.1\n';
-  const facts = await readNode({ ...NODE, [CONFIG]: config(), '/var/lib/dpkg/status': status }, '1.33');
-  expect(facts.version).toBe('1.29.3');
+  const files = { ...NODE, [CONFIG]: config(), '/var/lib/dpkg/status': status };
+  expect((await readNode(files)).version).toBe('1.29.3');
+  expect((await readNode(files, '1.33')).version).toBe('1.33');
 });
 
 describe('whatever is written', () => {
