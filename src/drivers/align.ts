@@ -1,8 +1,10 @@
 import type { Plan, PlanNote, Refusal, Step } from '../change/plan.ts';
 import { forbidden } from './distributions/forbidden.ts';
 import type { AlignRequest, DriverHost, RuntimeName, RuntimePlan } from './model.ts';
+import { splitPairs } from './pairing.ts';
+import { withinReach } from './reach.ts';
 import type { Instance } from './runtimes.ts';
-import { judge, markUnused, type StatusRow, titleOf } from './status.ts';
+import { differsFrom, markUnused, type StatusRow, titleOf } from './status.ts';
 
 /** Runtimes that a kubelet asks for containers, so that it must not run while they change. */
 const UNDER_KUBELET: readonly RuntimeName[] = ['containerd', 'crio', 'docker', 'cri-dockerd'];
@@ -22,14 +24,17 @@ export async function planAlign(
     named,
   );
   const inUse = instances.filter(({ rows: [first] }) => first && rows.some((row) => isSame(row, first) && !row.unused));
-  const chosen = inUse.filter(({ runtime }) => named.length === 0 || named.includes(runtime));
+  const meant = inUse.filter(({ runtime }) => named.length === 0 || named.includes(runtime));
+  const reach = withinReach(host, meant, named, request.to);
+  const chosen = reach.instances;
   const plans = withKubelet(
     chosen.map((instance) => ({ instance, plan: instance.plan(request, rows) })),
     inUse,
     request,
   );
   const refusals = (await Promise.all(plans.map((each) => refusalsOf(host, each)))).flat();
-  const { open, allowed } = sift(refusals, request);
+  const split = splitPairs(rows, named, request.to);
+  const { open, allowed } = sift([...reach.refusals, ...split, ...refusals], request);
   return {
     title: `align cgroup drivers to ${request.to}${named.length === 0 ? '' : ` (${named.join(', ')})`}`,
     root: host.tree.root,
@@ -40,8 +45,9 @@ export async function planAlign(
     refusals: open,
     notes: [
       ...plans.flatMap(({ plan }) => plan.notes),
+      ...reach.notes,
       ...allowed,
-      ...leftAlone(rows, chosen, request),
+      ...leftAlone(rows, meant, request),
       ...unverified(host),
     ],
   };
@@ -59,7 +65,9 @@ const touches = ({ before, files, after }: RuntimePlan): boolean => before.lengt
 
 /** Where a runtime below the kubelet changes and the kubelet itself does not, it is stopped and started all the same. */
 function withKubelet(plans: readonly Planned[], inUse: readonly Instance[], request: AlignRequest): readonly Planned[] {
-  const isDisturbed = plans.some(({ plan }) => UNDER_KUBELET.includes(plan.runtime) && touches(plan));
+  const isDisturbed = plans.some(
+    ({ plan }) => UNDER_KUBELET.includes(plan.runtime) && plan.manager !== 'user' && touches(plan),
+  );
   if (!isDisturbed || plans.some(({ plan }) => plan.runtime === 'kubelet' && touches(plan))) return plans;
   const others = plans.filter(({ plan }) => plan.runtime !== 'kubelet');
   const kubelets = inUse.flatMap((instance) => {
@@ -115,10 +123,10 @@ function sift(
 }
 
 /** What does not change although it is there: runtimes that nobody uses, and those that were not named. */
-function leftAlone(rows: readonly StatusRow[], chosen: readonly Instance[], { to }: AlignRequest): readonly PlanNote[] {
-  const isChosen = (row: StatusRow): boolean => chosen.some(({ rows: own }) => own.some((each) => isSame(each, row)));
+function leftAlone(rows: readonly StatusRow[], meant: readonly Instance[], { to }: AlignRequest): readonly PlanNote[] {
+  const isMeant = (row: StatusRow): boolean => meant.some(({ rows: own }) => own.some((each) => isSame(each, row)));
   return rows
-    .filter((row) => !isChosen(row) && judge([{ ...row, unused: undefined }], to).differences.length > 0)
+    .filter((row) => !isMeant(row) && differsFrom(row, to))
     .map((row) => ({
       severity: row.unused === undefined ? 'warning' : 'info',
       text: `${titleOf(row)} is left as it is: ${row.unused ?? 'it was not named by --runtime'}`,

@@ -77,6 +77,8 @@ export interface RuntimeStatus {
   /** The version as the program or the package database gives it, without epoch and Debian revision; undefined if unknown. */
   readonly version: string | undefined;
   readonly unit: string | undefined;
+  /** Whose it is, where it is a user's and not the system's. */
+  readonly user?: string;
   /** Undefined when it does not run, or does not say. */
   readonly running: Observed | undefined;
   readonly configured: Configured;

@@ -98,6 +98,11 @@ function between(rows: readonly StatusRow[], seen: ReadonlySet<ObservedDriver>):
   return told.length < 2 ? [] : [told.join('; ')];
 }
 
+/** Whether it has, or will have, another driver than this one, or will not start. */
+export function differsFrom({ running, configured }: RuntimeStatus, to: CgroupDriver): boolean {
+  return configured.driver !== to || (running !== undefined && running.driver !== to);
+}
+
 function unexpected(row: StatusRow, expected: CgroupDriver): string[] {
   const { running, configured } = row;
   const found = [

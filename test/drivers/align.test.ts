@@ -140,4 +140,68 @@ describe('the plan for a whole host', () => {
     const done = instance('docker', planOf('docker'), { rows: [row('docker', 'systemd', 'systemd')] });
     expect(await planAlign(HOST, [done], REQUEST, [])).toMatchObject({ steps: [], refusals: [], notes: [] });
   });
+
+  it('refuses to part the kubelet from the runtime that it asks', async () => {
+    const asking = instance('kubelet', planOf('kubelet'), {
+      rows: [{ ...row('kubelet', 'cgroupfs'), asks: 'cri-dockerd' }],
+    });
+    const [refusal] = (await planAlign(HOST, [docker, asking], REQUEST, ['docker'])).refusals;
+    expect(refusal).toMatchObject({ hint: 'add --runtime kubelet, or leave --runtime out' });
+    expect(refusal?.reason).toMatch(/^the kubelet would still have another driver/);
+    const [other] = (await planAlign(HOST, [docker, asking], REQUEST, ['kubelet'])).refusals;
+    expect(other?.reason).toMatch(/^Docker would still have another driver/);
+    expect((await planAlign(HOST, [docker, asking], REQUEST, ['kubelet', 'docker'])).refusals).toEqual([]);
+  });
+
+  it('lets a kubelet that follows its runtime follow', async () => {
+    const following = { ...row('kubelet', 'cgroupfs'), asks: 'containerd', follows: 'containerd' } as const;
+    const containerd = instance('containerd', planOf('containerd', { files: [file('/nowhere/config.toml')] }));
+    const instances = [containerd, instance('kubelet', planOf('kubelet'), { rows: [following] })];
+    expect((await planAlign(HOST, instances, REQUEST, ['containerd'])).refusals).toEqual([]);
+  });
+
+  describe('of a user', () => {
+    const ALICE: DriverHost = { ...HOST, self: { ...SELF, uid: 1000 } };
+    const roots = instance('podman', planOf('podman', { files: [file('/nowhere/containers.conf')] }));
+    const hers = instance(
+      'podman',
+      planOf('podman', { instance: 'user alice', files: [file('/nowhere/alice.conf')] }),
+      {
+        rows: [{ ...row('podman', 'cgroupfs'), instance: 'user alice', user: 'alice' }],
+      },
+    );
+
+    it("is refused for what is root's, with the way to what is the user's", async () => {
+      const plan = await planAlign(ALICE, [docker, roots, hers, kubelet], REQUEST, []);
+      expect(words(plan.steps)).toEqual(['/nowhere/alice.conf']);
+      expect(plan.refusals).toEqual([
+        {
+          reason: 'Docker, podman, the kubelet can be changed by root alone',
+          hint: 'run it as root, or change what is yours with --runtime podman',
+        },
+      ]);
+    });
+
+    it("changes the user's own when that is named", async () => {
+      const plan = await planAlign(ALICE, [docker, roots, hers], REQUEST, ['podman']);
+      expect([words(plan.steps), plan.refusals]).toEqual([['/nowhere/alice.conf'], []]);
+      expect(plan.notes.map(({ text }) => text)).toContain("podman of the system is left as it is: it is root's");
+    });
+
+    it("is nobody's business where all is as asked", async () => {
+      const done = instance('docker', planOf('docker'), { rows: [row('docker', 'systemd', 'systemd')] });
+      expect(await planAlign(ALICE, [done], REQUEST, [])).toMatchObject({ steps: [], refusals: [] });
+    });
+
+    it('stops no kubelet for a Docker of the user', async () => {
+      const rootless = instance('docker', planOf('docker', { manager: 'user', files: [file('/nowhere/d.json')] }), {
+        rows: [{ ...row('docker', 'cgroupfs'), instance: 'rootless alice', user: 'alice' }],
+      });
+      const still = instance('kubelet', planOf('kubelet'), {
+        rows: [row('kubelet', 'systemd', 'systemd')],
+        around: () => planOf('kubelet', { before: [unit('kubelet', 'stop')] }),
+      });
+      expect(words((await planAlign(ALICE, [rootless, still], REQUEST, [])).steps)).toEqual(['/nowhere/d.json']);
+    });
+  });
 });

@@ -8,6 +8,7 @@ export function statusOf(facts: DockerFacts): RuntimeStatus {
     instance: daemon.instance,
     version: start.version ?? run.info?.version,
     unit: daemon.unit,
+    ...(daemon.user && { user: daemon.user.name }),
     running: run.observed,
     configured: next.configured,
     findings: [...next.findings, ...run.findings, ...pending(facts), ...upgraded(facts)],

@@ -107,12 +107,13 @@ function defaultOf({ tree, live }: DriverHost, { uid }: PodmanUser): DefaultDriv
 }
 
 function statusOf(facts: PodmanFacts): RuntimeStatus {
-  const { instance, version, configured, running, settings, findings } = facts;
+  const { user, instance, version, configured, running, settings, findings } = facts;
   return {
     runtime: 'podman',
     instance,
     version,
     unit: undefined,
+    ...(user.uid !== 0 && { user: user.name }),
     running: running && { driver: running, how: 'api', text: 'podman info' },
     configured,
     findings: [...settings.findings, ...findings, ...fallsBack(facts), ...environment(facts)],
