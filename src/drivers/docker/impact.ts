@@ -122,7 +122,11 @@ function survivors(containers: readonly DockerContainer[], facts: DockerFacts, r
     },
   ];
   if (needsLiveRestore(facts, request)) {
-    notes.push({ severity: 'info', text: 'live-restore is switched on first, and stays on' });
+    const gone = running.filter((container) => !comesBack(container));
+    notes.push({
+      severity: 'info',
+      text: `live-restore is switched on first, and stays on${gone.length === 0 ? '' : '; slicectl undo switches it off again, and Docker then stops what has no restart policy'}`,
+    });
   }
   return { refusals: [], notes };
 }

@@ -3,6 +3,7 @@ import { ifReadable } from '../../host/readable.ts';
 import { findUnitFiles } from '../../host/unit-files.ts';
 import type { AlignRequest, RuntimePlan, RuntimeStatus } from '../model.ts';
 import { needsReload } from '../service/edit.ts';
+import type { DockerContainer } from './containers.ts';
 import type { DockerFacts } from './facts.ts';
 import { comesBack, type Impact, impactOf } from './impact.ts';
 import { needsLiveRestore, needsRestart, planFiles } from './plan-files.ts';
@@ -91,7 +92,14 @@ function restartSteps(facts: DockerFacts, request: AlignRequest): readonly Step[
         },
       ]
     : [];
-  const staying = stayingUp(facts, request);
+  const staying = stayingUp(facts, request).map(({ name }) => name);
+  // Undone, a live-restore that the change switched on is off again when the old daemon starts, which then stops the rest.
+  const back =
+    run.info?.liveRestore === true
+      ? staying
+      : stayingUp(facts, request)
+          .filter(comesBack)
+          .map(({ name }) => name);
   return [
     ...live,
     {
@@ -117,7 +125,7 @@ function restartSteps(facts: DockerFacts, request: AlignRequest): readonly Step[
             kind: 'check' as const,
             check: 'docker-containers',
             expect: { running: staying.join(' '), socket },
-            expectBefore: { running: staying.join(' '), socket },
+            ...(back.length > 0 && { expectBefore: { running: back.join(' '), socket } }),
             purpose: 'containers run again',
             purposeBefore: 'containers run again',
           },
@@ -125,12 +133,12 @@ function restartSteps(facts: DockerFacts, request: AlignRequest): readonly Step[
   ];
 }
 
-/** Names of the containers that must run again afterwards. */
-function stayingUp(facts: DockerFacts, request: AlignRequest): readonly string[] {
+/** The containers that must run again afterwards. */
+function stayingUp(facts: DockerFacts, request: AlignRequest): readonly DockerContainer[] {
   const survives = facts.run.info?.liveRestore === true || needsLiveRestore(facts, request);
-  return (facts.run.containers ?? [])
-    .filter((container) => container.running && !container.isPod && (survives || comesBack(container)))
-    .map(({ name }) => name);
+  return (facts.run.containers ?? []).filter(
+    (container) => container.running && !container.isPod && (survives || comesBack(container)),
+  );
 }
 
 /** Three failed starts put docker.service and docker.socket into start-limit-hit (moby#33931). */

@@ -336,6 +336,16 @@ describe('running containers', () => {
     ]);
   });
 
+  it('are not looked for by an undo that switches live-restore off, where nobody starts them again', async () => {
+    const own = [{ name: 'job' }, { name: 'web', restart: 'always' }];
+    const made = await planLive({ ...request('systemd'), liveRestore: true }, {}, own);
+    expect(made.after.at(-1)).toMatchObject({
+      expect: { running: 'job web' },
+      expectBefore: { running: 'web' },
+    });
+    expect(made.notes.at(-1)?.text).toMatch(/slicectl undo switches it off again/);
+  });
+
   it('do not keep a swarm in place, which has no live-restore', async () => {
     const swarm = { Swarm: { LocalNodeState: 'active' } };
     const made = await planLive({ ...request('systemd'), liveRestore: true }, swarm, [
