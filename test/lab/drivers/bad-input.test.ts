@@ -94,18 +94,19 @@ describe.each(DOCKER_MACHINES)('bad input on $name', ({ name, docker }) => {
     expect(status.stdout).toMatch(/daemon\.json.*cannot be read|daemon\.json.*EACCES|daemon\.json.*not readable/);
   });
 
-  it('a Docker that does not answer: status says so within its patience, and align changes nothing', async () => {
+  it('a Docker that does not answer: is told within some seconds, and nothing is changed', async () => {
     await lab.dockerWith(CGROUPFS);
     const pid = await lab.mainPid();
     await lab.out(`kill -STOP ${pid}`);
     try {
-      const status = await lab.slicectl(['driver', 'status']);
-      expect(status.stdout).toMatch(/Docker.*(does not answer|no answer|not answer)/);
-      const ended = await lab.slicectl(['driver', 'align', '--to', 'systemd', '--dry-run']);
-      expect(await lab.read(DAEMON_JSON), spoken(ended)).toBe(CGROUPFS);
+      const refused = await lab.slicectl(ALIGN.split(' '));
+      expect(refused.code, spoken(refused)).toBe(4);
+      expect(spoken(refused)).toMatch(/^refused: Docker .*(no answer|not answer)/m);
+      expect(await lab.read(DAEMON_JSON)).toBe(CGROUPFS);
     } finally {
       await lab.out(`kill -CONT ${pid}`);
     }
+    expect(await lab.mainPid()).toBe(pid);
   });
 
   it('a full disk: the file is the old one, Docker runs, and no scrap is left', async () => {

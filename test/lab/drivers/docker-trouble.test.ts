@@ -65,13 +65,16 @@ describe.each(DOCKER_MACHINES)('Docker $docker in trouble, on $name', ({ name })
     await lab.dockerWith(ON_CGROUPFS);
     const id = await lab.container('old');
     const pid = await lab.pidOf('old');
+    const web = await lab.container('web', '--restart always');
     await lab.done(...ALIGN, '--live-restore');
     expect(await lab.dockerDriver()).toBe('systemd');
     expect(await lab.pidOf('old')).toBe(pid);
     expect(await lab.cgroupOf('old')).toBe(LAYOUT.cgroupfs(id));
-    await lab.slicectl(['undo', '--yes']);
+    await lab.done('undo', '--yes');
     expect(await lab.read(DAEMON_JSON)).toBe(ON_CGROUPFS);
     expect(await lab.dockerDriver()).toBe('cgroupfs');
+    await lab.untilRuns('web');
+    expect(await lab.cgroupOf('web')).toBe(LAYOUT.cgroupfs(web));
   });
 
   it('comes up out of a start limit of service and socket', async () => {
