@@ -17,6 +17,7 @@ await build({
   minifySyntax: true,
   minifyWhitespace: true,
   platform: 'node',
+  mainFields: ['module', 'main'],
   format: 'esm',
   target: 'node20',
   logLevel: 'error',
