@@ -97,8 +97,7 @@ export class DriverLab {
       tar --extract --file ${PRISTINE} --directory /
       rm -rf /var/lib/kubelet /usr/lib/systemd/system/kubelet.service* /etc/systemd/system/*.wants/kubelet.service /etc/docker /etc/containers/containers.conf /etc/containers/containers.conf.d /home/alice/.config/containers/containers.conf
       systemctl daemon-reload
-      true`);
-    await this.restartDocker();
+      ${RESTART}`);
   }
 
   /** What is in /etc/docker beside the key that Docker 20.10 makes there. */
@@ -108,14 +107,12 @@ export class DriverLab {
 
   /** Restarts Docker on what its files say, however often it was started of late. */
   async restartDocker(): Promise<void> {
-    await this.out(`systemctl reset-failed docker.service docker.socket
-      systemctl start docker.socket && systemctl restart docker.service`);
+    await this.out(RESTART);
   }
 
   /** Writes daemon.json and starts Docker on it. */
   async dockerWith(daemonJson: string): Promise<void> {
-    await this.write(DAEMON_JSON, daemonJson);
-    await this.restartDocker();
+    await this.out(`mkdir -p /etc/docker; cat >${DAEMON_JSON}; ${RESTART}`, { input: daemonJson });
   }
 
   /** What Docker says its driver is. */
@@ -178,6 +175,9 @@ export class DriverLab {
       systemctl show docker.service docker.socket containerd.service -p MainPID -p ActiveState -p ActiveEnterTimestampMonotonic`);
   }
 }
+
+const RESTART = `systemctl reset-failed docker.service docker.socket
+  systemctl start docker.socket && systemctl restart docker.service`;
 
 /** What a scenario changes by hand or lets slicectl change, as Debian's packages have it. */
 const CHANGED = ['etc/systemd/system', 'etc/default', 'etc/containerd'];
