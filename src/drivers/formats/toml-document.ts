@@ -1,5 +1,7 @@
 import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';
 import { positionAt, syntaxError } from '../../core/config-text.ts';
+import { quote } from '../../core/errors.ts';
+import { isTemplateAt, TEMPLATE_HINT } from './template.ts';
 
 /** A value as TOML has it. Integers beyond 2^53 are bigints. */
 export type TomlValue = string | number | bigint | boolean | Date | readonly TomlValue[] | TomlTable;
@@ -68,9 +70,16 @@ export function tomlNodes(text: string, path: string): readonly (AST.TOMLKeyValu
       ? 'a value is missing'
       : isTwice
         ? `${twice(text, error.index)} is defined twice`
-        : lowerFirst(error.message);
-    throw syntaxError(path, at, what);
+        : unexpected(text, error);
+    throw syntaxError(path, at, what, isTemplateAt(text, error.index) ? TEMPLATE_HINT : undefined);
   }
+}
+
+/** The parser's complaint, with the text that it is about where it names none. */
+function unexpected(text: string, { message, index }: ParseError): string {
+  const what = lowerFirst(message);
+  const [word] = /^[^\s]{1,20}/.exec(text.slice(index)) ?? [];
+  return /^unexpected (token|character)$/.test(what) && word !== undefined ? `${what} ${quote(word)}` : what;
 }
 
 /** What a key's part stands for. */

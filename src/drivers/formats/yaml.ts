@@ -12,6 +12,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { positionAt, syntaxError } from '../../core/config-text.ts';
+import { isTemplateAt, TEMPLATE_HINT } from './template.ts';
 
 /** One value with its place: line and column are those of its key, `range` holds the offsets of the value itself. */
 export interface YamlValue {
@@ -66,7 +67,10 @@ export function parseTrees(text: string, path: string): readonly YamlTree[] {
   const trees = 'empty' in parsed ? [] : parsed;
   for (const tree of trees) {
     const [error] = tree.errors;
-    if (error) throw syntaxError(path, positionAt(text, error.pos[0]), inOneLine(error.message));
+    if (error) {
+      const hint = isTemplateAt(text, error.pos[0]) ? TEMPLATE_HINT : undefined;
+      throw syntaxError(path, positionAt(text, error.pos[0]), inOneLine(error.message), hint);
+    }
     visit(tree, {
       Alias(_, alias, above) {
         const fault = aliasFault(tree, alias, above);

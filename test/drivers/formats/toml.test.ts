@@ -55,12 +55,22 @@ describe('reading', () => {
     ['[a."b"]\nx=1\n\n [a."b"]\n', '/etc/x.toml:4:5: [a."b"] is defined twice'],
     ['a = { b = 1 }\n[a.c]\n', '/etc/x.toml:2:2: [a.c] is defined twice'],
     ['a =\n\nb = 1\n', '/etc/x.toml:1:4: a value is missing'],
-    ['<html>\n', '/etc/x.toml:1:1: unexpected character'],
+    ['<html>\n', '/etc/x.toml:1:1: unexpected character "<html>"'],
     ['a = "x\n', '/etc/x.toml:1:7: unterminated string constant'],
     ['a = 1 b = 2\n', '/etc/x.toml:1:7: must be a newline'],
-    [`a = \${A}\n`, '/etc/x.toml:1:5: unexpected character'],
+    [`a = \${A}\n`, `/etc/x.toml:1:5: unexpected character "\${A}"`],
   ])('refuses %j', (text, message) => {
     expect(() => parseToml(text, '/etc/x.toml')).toThrow(expect.objectContaining({ code: 'E_SYNTAX', message }));
+  });
+});
+
+describe('a file that is a template', () => {
+  it.each(['{% if a %}\nb = 1\n', 'a = {{ b }}\n', `a = \${B}\n`])('is named so: %j', (text) => {
+    expect(() => parseToml(text, 'x')).toThrow(expect.objectContaining({ hint: expect.stringMatching(/template/) }));
+  });
+
+  it('is not meant where the fault is in another line', () => {
+    expect(() => parseToml('a = "{{ b }}"\nc d\n', 'x')).toThrow(expect.objectContaining({ hint: undefined }));
   });
 });
 

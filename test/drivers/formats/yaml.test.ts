@@ -74,6 +74,12 @@ describe('reading YAML', () => {
     expect(file.get(['a'])).toBeUndefined();
   });
 
+  it('names a template in the line of the fault', () => {
+    expect(() => parseYaml('a: {{ b }}\nc: d\n{% if e %}\nf: g\n', PATH)).toThrow(
+      expect.objectContaining({ code: 'E_SYNTAX', hint: expect.stringMatching(/template/) }),
+    );
+  });
+
   it.each([
     ['a: b: c\n', 'E_SYNTAX: /etc/x.yaml:1:4: '],
     ['a: 1\n\tb: 2\n', 'E_SYNTAX: /etc/x.yaml:2:1: '],
