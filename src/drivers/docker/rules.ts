@@ -24,6 +24,8 @@ export interface DockerRules {
   readonly systemdByDefault: boolean;
   /** A multicast fixed-cidr-v6 keeps the daemon from starting. */
   readonly checksSubnets: boolean;
+  /** Addresses of dns are read as Go's net.IP: blanks around one are no longer cut off, and an empty one is passed over. */
+  readonly exactAddresses: boolean;
 }
 
 const OLD = {
@@ -36,9 +38,12 @@ const OLD = {
   validate: false,
   systemdByDefault: true,
   checksSubnets: false,
+  exactAddresses: false,
 } as const;
 
 const MIDDLE = { ...OLD, bom: true, empty: true, ignoresMore: false, utf8: true, validate: true } as const;
+
+const NEW = { ...MIDDLE, winner: 'last', strictExecOpts: true, checksSubnets: true, exactAddresses: true } as const;
 
 /**
  * Tried with 20.10.24, 26.1.5 and 28.5.2; the bounds are from moby's tags (daemon/config/config.go, daemon/daemon_unix.go;
@@ -47,8 +52,9 @@ const MIDDLE = { ...OLD, bom: true, empty: true, ignoresMore: false, utf8: true,
 const TABLE: readonly DockerRules[] = [
   { versions: 'before 20.10', since: '0', ...OLD, systemdByDefault: false },
   { versions: '20.10', since: '20.10', ...OLD },
-  { versions: '23 to 27', since: '23.0', ...MIDDLE },
-  { versions: '28 and later', since: '28.0', ...MIDDLE, winner: 'last', strictExecOpts: true, checksSubnets: true },
+  { versions: '23 and 24', since: '23.0', ...MIDDLE },
+  { versions: '25 to 27', since: '25.0', ...MIDDLE, exactAddresses: true },
+  { versions: '28 and later', since: '28.0', ...NEW },
 ];
 
 /** The rules of a version; of an unknown one, those of the newest. */

@@ -106,12 +106,43 @@ describe('what daemons take without a word and do not do', () => {
     ['{"containerd-plugins-namespace": "x"}', 'docker-option-key', 'warning', 1, 2],
     ['{"http-proxy": "http://x"}', 'docker-misplaced-key', 'warning', 1, 2],
     ['{"registry-mirrors": ["https://a", "b.example"]}', 'docker-mirror', 'error', 1, 36],
+    ['{"dns": ["9.9.9.9", " 10.0.0.1"]}', 'docker-dns', 'error', 1, 21],
+    ['{"dns": ["ns.example"]}', 'docker-dns', 'error', 1, 10],
     ['{"default-runtime": "nvidia"}', 'docker-default-runtime', 'error', 1, 2],
     ['{"cgroup-parent": "/jobs", "exec-opts": ["native.cgroupdriver=systemd"]}', 'docker-cgroup-parent', 'error', 1, 2],
   ];
   it.each(traps)('%s: %s', (text, code, severity, line, column) => {
     const { findings } = nextStart(text);
     expect(findings).toContainEqual(expect.objectContaining({ code, severity, path: FILE, line, column }));
+  });
+
+  // 26.1.5 and 28.5.2 said so of each; of 24 its sources do (opts.ValidateIPAddress).
+  it.each([
+    ['24.0.7', '++----'],
+    ['26.1.5', '+---+-'],
+  ])('%s takes %s of six name servers', (version, taken) => {
+    const servers = ['::ffff:1.2.3.4', ' 10.0.0.1', '010.0.0.1', 'fe80::1%eth0', '', '1.2.3.4/24'];
+    const verdicts = servers.map((server) => {
+      const { findings } = nextStart(JSON.stringify({ dns: [server] }), '', version);
+      return findings.some(({ code }) => code === 'docker-dns') ? '-' : '+';
+    });
+    expect(verdicts.join('')).toBe(taken);
+  });
+
+  it('says how to write a name server, and of a place of a template that it is one', () => {
+    const hints = [' 10.0.0.1', 'ns.example', '{{ dns }}'].map((server) => {
+      const { findings } = nextStart(JSON.stringify({ dns: [server] }));
+      return findings.find(({ code }) => code === 'docker-dns')?.hint;
+    });
+    expect(hints).toEqual([
+      'write "10.0.0.1"',
+      'write its IP address, or remove it',
+      expect.stringMatching(/template/),
+    ]);
+    const { findings } = nextStart('{"registry-mirrors": ["{{ mirror }}"]}');
+    expect(findings).toContainEqual(
+      expect.objectContaining({ code: 'docker-mirror', hint: expect.stringMatching(/template/) }),
+    );
   });
 
   it('lets a parent that is no slice pass with cgroupfs, and a runtime that is defined', () => {
