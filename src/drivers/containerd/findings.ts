@@ -4,6 +4,7 @@ import type { ContainerdFacts } from './facts.ts';
 import { at, silentFindings } from './mentions.ts';
 import {
   announced,
+  goneShims,
   isLinuxShim,
   isTemplate,
   pluginSwitch,
@@ -28,7 +29,8 @@ export function startFaults({ config, main, dump, dialect }: ContainerdFacts): r
   }
   const bom = config.files.find(({ text }) => text.bom);
   const [fault] = config.faults;
-  if (fault !== undefined) return dump?.ok === true && fault.code === 'containerd-syntax' ? [notRead(fault)] : [fault];
+  if (fault?.code === 'containerd-syntax') return [dump?.ok === true ? notRead(fault) : unreadable(fault)];
+  if (fault !== undefined) return [fault];
   if (bom !== undefined && isVersion2(dialect)) {
     return [
       {
@@ -49,6 +51,11 @@ export function startFaults({ config, main, dump, dialect }: ContainerdFacts): r
       path: main.path,
     },
   ];
+}
+
+function unreadable(fault: Finding): Finding {
+  const hint = fault.hint ?? 'correct the file first: slicectl does not repair what it cannot read';
+  return { ...fault, message: `containerd does not start: ${fault.message}`, hint };
 }
 
 /** containerd 1.x takes some files that are not TOML 1.0. */
@@ -84,6 +91,15 @@ export function criFaults({ config, dialect, runtimes }: ContainerdFacts): reado
         ...at(template.at),
       },
     ];
+  }
+  for (const [runtime, type] of dialect === undefined ? [] : goneShims(config, dialect)) {
+    faults.push({
+      severity: 'error',
+      code: 'containerd-gone-shim',
+      message: `no pod of the runtime ${runtime} starts: containerd 2.0 has dropped its runtime_type ${type.value}`,
+      hint: `set runtime_type = "${RUNC_TYPE}"`,
+      ...at(type.at),
+    });
   }
   const name = typeof named?.value === 'string' ? named.value : 'runc';
   if (first === undefined && isAbsent(name) && (named !== undefined || cri !== undefined)) {

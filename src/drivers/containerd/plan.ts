@@ -76,7 +76,7 @@ function refusalsOf(facts: ContainerdFacts, to: CgroupDriver): readonly Refusal[
   const fatal = [...startFaults(facts), ...criFaults(facts)].filter(({ code }) => !MENDED.includes(code));
   if (fatal.length > 0) {
     return fatal.map(({ message, hint, path, line, column }) => ({
-      reason: `${line === undefined || message.startsWith(`${path}:`) ? '' : `${path}:${line}:${column}: `}${message}`,
+      reason: `${line === undefined || message.includes(`${path}:${line}`) ? '' : `${path}:${line}:${column}: `}${message}`,
       ...(hint !== undefined && { hint }),
       fault: true,
     }));

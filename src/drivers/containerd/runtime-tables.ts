@@ -8,6 +8,8 @@ export const SWITCH = 'SystemdCgroup';
 export const RUNC_TYPE = 'io.containerd.runc.v2';
 /** Of containerd 1.x, ruled by the plugin's `systemd_cgroup` where it has no options. */
 const LINUX_TYPE = 'io.containerd.runtime.v1.linux';
+/** Shims that 2.0 has dropped. */
+const GONE_TYPES: readonly string[] = ['io.containerd.runc.v1', LINUX_TYPE];
 const BUILT_IN = 'runc';
 
 /** A table below `containerd.runtimes`, or one of the older forms, whose containers are made by runc or its like. */
@@ -98,10 +100,18 @@ function driverOf(decider: Leaf | undefined): CgroupDriver | undefined {
   return decider.value ? 'systemd' : 'cgroupfs';
 }
 
-/** 2.0 has dropped both shims of version 1. */
 function isRunc({ type }: RuntimeTable, dialect: Dialect): boolean {
   if (type === undefined || type === RUNC_TYPE || isTemplate(type)) return true;
-  return !isVersion2(dialect) && (type === 'io.containerd.runc.v1' || type === LINUX_TYPE);
+  return !isVersion2(dialect) && GONE_TYPES.includes(type);
+}
+
+/** The tables that 2.0 and later cannot use for that, by name. */
+export function goneShims({ cri }: LoadedConfig, dialect: Dialect): readonly (readonly [name: string, type: Leaf])[] {
+  if (!isVersion2(dialect)) return [];
+  return [...(findTable(cri, ['containerd', 'runtimes'])?.below ?? [])].flatMap(([name, node]) => {
+    const type = node.kind === 'table' ? findLeaf(node, ['runtime_type']) : undefined;
+    return type !== undefined && GONE_TYPES.includes(String(type.value)) ? [[name, type] as const] : [];
+  });
 }
 
 /** `${RUNTIME}`, as in the template that MicroK8s makes its file from. */

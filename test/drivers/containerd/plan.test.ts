@@ -137,7 +137,21 @@ describe('refusals', () => {
       /migrate/,
     ],
     ['a section without its version', OFF.replace('version = 2\n', ''), '1.7.24', /without version/, /version = 2/],
-    ['a file that is not TOML', 'version = \n', '1.7.24', /config\.toml:1:\d+: /, /^/],
+    [
+      'a file that is not TOML',
+      'version = \n',
+      '1.7.24',
+      /^containerd does not start: \/etc\/containerd\/config\.toml:1:\d+: a value/,
+      /correct the file first/,
+    ],
+    ['a template', '{% if nvidia %}\nversion = 2\n', '1.7.24', /config\.toml:1:1: unexpected token "\{%"/, /template/],
+    [
+      'a shim that is gone',
+      OFF.replace('io.containerd.runc.v2', 'io.containerd.runc.v1'),
+      '2.1.9',
+      /config\.toml:\d+:\d+: no pod of the runtime runc starts: .* io\.containerd\.runc\.v1$/,
+      /runtime_type = "io\.containerd\.runc\.v2"/,
+    ],
     [
       'a file of a later version',
       OFF.replace('version = 2', 'version = 3'),

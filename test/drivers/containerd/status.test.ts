@@ -25,6 +25,22 @@ function found(all: readonly RuntimeStatus[], code: string): Finding | undefined
   return all.flatMap(({ findings }) => findings).find((finding) => finding.code === code);
 }
 
+describe('runtimes with a shim of version 1', () => {
+  const text = lines('version = 2') + runtime('runc', 'true').replace('runc.v2', 'runc.v1');
+
+  it('are rows of 1.x', async () => {
+    const all = await rows({ [MAIN]: text }, '1.7.24');
+    expect(all.map(({ configured }) => configured.driver)).toEqual(['systemd']);
+    expect(found(all, 'containerd-gone-shim')).toBeUndefined();
+  });
+
+  it('are faults of 2.x, beside others that work too', async () => {
+    const all = await rows({ [MAIN]: text + runtime('crun', 'true') }, '2.1.9');
+    expect(all.map(({ instance }) => instance)).toEqual(['crun']);
+    expect(found(all, 'containerd-gone-shim')).toMatchObject({ severity: 'error', path: MAIN, line: 3, column: 3 });
+  });
+});
+
 describe('rows', () => {
   it('has one for each runtime table, the default one first, with file, line and column', async () => {
     const text = lines('version = 2', `${V2.slice(0, -9)}]`, '  default_runtime_name = "nvidia"');
