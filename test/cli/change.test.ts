@@ -61,6 +61,12 @@ refused: pods run on this node; drain it; --drained allows it
 `);
   });
 
+  it('does not say that there is nothing to do where it is refused', () => {
+    const refusals = [{ reason: 'the file is a template' }];
+    const text = planText({ ...PLAN, steps: [], refusals, notes: [] }, { colour: false });
+    expect(text).toBe('align cgroup drivers to systemd\n\nrefused: the file is a template\n');
+  });
+
   it('says that there is nothing to do', () => {
     expect(planText({ ...PLAN, steps: [], refusals: [], notes: [] }, { colour: false })).toContain('nothing to do');
   });

@@ -14,7 +14,7 @@ export function planText(plan: Plan, style: ChangeStyle): string {
   const blocks = [
     [paint('bold', visible(plan.title + where), style)],
     ...(plan.notes.length === 0 ? [] : [plan.notes.flatMap((note) => noteLines(note, style))]),
-    stepsLines(plan.steps, style),
+    ...(plan.steps.length === 0 && plan.refusals.length > 0 ? [] : [stepsLines(plan.steps, style)]),
     ...(plan.refusals.length === 0 ? [] : [plan.refusals.map((refusal) => refusalLine(refusal, style))]),
   ];
   return blocks.map((lines) => lines.map((line) => `${line}\n`).join('')).join('\n');

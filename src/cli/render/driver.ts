@@ -51,10 +51,15 @@ function rowsTable(rows: readonly StatusRow[]): string {
       row.instance === '' ? row.runtime : `${row.runtime} (${row.instance})`,
       row.version ?? '?',
       row.running?.driver ?? '-',
-      row.configured.driver ?? 'does not start',
+      row.configured.driver ?? (isStopped(row) ? 'does not start' : '-'),
       sourceText(row.configured.source),
     ]),
   );
+}
+
+/** A row without a driver of its own, such as a containerd whose CRI is off, starts all the same. */
+function isStopped({ findings, follows }: StatusRow): boolean {
+  return follows === undefined && findings.some(({ severity }) => severity !== 'info');
 }
 
 /** `/etc/docker/daemon.json:2 (exec-opts)`, or the words alone where there is no file. */
@@ -70,9 +75,12 @@ const MARKS = { error: ['red', 'error'], warning: ['yellow', 'warning'], info: [
 
 function findingText(row: StatusRow, finding: Finding, paint: Paint): string {
   const [colour, word] = MARKS[finding.severity];
-  const place = finding.path === undefined ? '' : ` (${placeText(finding.path, finding.line)})`;
+  const at = finding.path === undefined ? '' : placeText(finding.path, finding.line);
+  const place = at === '' || finding.message.includes(at) ? '' : ` (${at})`;
   const hint = finding.hint === undefined ? '' : `; ${finding.hint}`;
-  return `${paint(colour, `${word}:`)} ${visible(`${titleOf(row)}: ${finding.message}${place}${hint}`)}\n`;
+  const title = titleOf(row);
+  const subject = finding.message.startsWith(`${title} `) ? '' : `${title}: `;
+  return `${paint(colour, `${word}:`)} ${visible(`${subject}${finding.message}${place}${hint}`)}\n`;
 }
 
 function verdict({ root, aligned, driver, differences, rows, expected }: HostStatus, paint: Paint): string {
