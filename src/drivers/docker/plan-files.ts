@@ -2,7 +2,7 @@ import { fileStep } from '../../change/file-step.ts';
 import type { PlanNote, Refusal, Step } from '../../change/plan.ts';
 import { decodeConfig, encodeConfig } from '../../core/config-text.ts';
 import { SlicectlError } from '../../core/errors.ts';
-import { parseJson, removeJson, setJson } from '../formats/json.ts';
+import { type JsonNode, parseJson, removeJson, setJson } from '../formats/json.ts';
 import type { AlignRequest, CgroupDriver } from '../model.ts';
 import { readServiceCommand, type ServiceCommand } from '../service/command.ts';
 import { changeFlag } from '../service/edit.ts';
@@ -78,6 +78,8 @@ function obstacleOf(facts: DockerFacts, { to }: AlignRequest): Refusal | undefin
   if (file.uneditable !== undefined) {
     return { reason: `${file.path} is not changed: ${file.uneditable}`, hint: 'save it as UTF-8 first', fault: true };
   }
+  const doubtful = doubtfulExecOpts(facts, to);
+  if (doubtful !== undefined) return doubtful;
   if (start.isRootless && to === 'cgroupfs') {
     return {
       reason: 'rootless Docker has no cgroupfs driver: without systemd it makes no cgroups at all',
@@ -108,6 +110,31 @@ function obstacleOf(facts: DockerFacts, { to }: AlignRequest): Refusal | undefin
     };
   }
   return undefined;
+}
+
+/** What a person has to decide: which of two keys is meant, and what a value is that is no list. */
+function doubtfulExecOpts({ next: { file } }: DockerFacts, to: CgroupDriver): Refusal | undefined {
+  const { document, path } = file;
+  const [first, second] = document?.all([], 'exec-opts') ?? [];
+  if (document === undefined || first === undefined) return undefined;
+  const placed = (node: JsonNode, what: string, hint: string): Refusal => {
+    const { line, column } = document.positionOf(node);
+    return { reason: `${path}:${line}:${column}: ${what}`, hint, fault: true };
+  };
+  if (second !== undefined) {
+    const { line } = document.positionOf(first);
+    return placed(
+      second,
+      `"exec-opts" is here and in line ${line} too, and Docker reads the last one only`,
+      'leave one of them',
+    );
+  }
+  if (Array.isArray(first.value) || first.value === null) return undefined;
+  return placed(
+    first,
+    'Docker does not start: "exec-opts" must be a list of texts',
+    `write ["${DRIVER_OPTION}=${to}"]`,
+  );
 }
 
 function edit(facts: DockerFacts, to: CgroupDriver, liveRestore: boolean): FileChanges {
@@ -158,37 +185,14 @@ function onlyDriver({ next }: DockerFacts): boolean {
   );
 }
 
-/**
- * The text with `to` in every entry for the driver of every `exec-opts`, and such an entry in the last one, which counts.
- * The same text where that one is neither a list nor an entry.
- */
+/** The text with `to` in every entry for the driver of `exec-opts`, and such an entry where there is none. */
 export function withDriver(text: string, to: CgroupDriver): string {
   const entry = `${DRIVER_OPTION}=${to}`;
-  const document = parseJson(text, 'daemon.json', { allowEmpty: true });
-  const lists = document.all([], 'exec-opts');
-  const counting = lists.at(-1)?.value;
-  const isReplaced = counting === undefined || counting === null || isDriverText(counting);
-  if (!Array.isArray(counting)) return isReplaced ? setJson(text, ['exec-opts'], [entry]) : text;
-  // Edits are made from the end, so that offsets before them stay.
-  let edited = text;
-  const has = counting.some((option) => driverOf(String(option)) !== undefined);
-  if (!has) edited = setJson(edited, ['exec-opts', counting.length], entry);
-  for (const list of [...lists].reverse()) {
-    const own = edited.slice(list.offset, list.offset + list.length);
-    const isLast = list === lists.at(-1);
-    if (!Array.isArray(list.value) || (isLast && !has)) continue;
-    const changed = list.value.reduce<string>(
-      (now, option, index) => (driverOf(String(option)) === undefined ? now : setJson(now, [index], entry)),
-      own,
-    );
-    edited = edited.slice(0, list.offset) + changed + edited.slice(list.offset + list.length);
-  }
-  return edited;
-}
-
-/** The entry without its list, with which Docker does not start: what was meant is beyond doubt. */
-function isDriverText(value: unknown): boolean {
-  return typeof value === 'string' && driverOf(value) !== undefined;
+  const options = parseJson(text, 'daemon.json', { allowEmpty: true }).value(['exec-opts']);
+  if (!Array.isArray(options)) return setJson(text, ['exec-opts'], [entry]);
+  const places = options.flatMap((option, index) => (driverOf(String(option)) === undefined ? [] : [index]));
+  const wanted = places.length === 0 ? [options.length] : places;
+  return wanted.reduce((now, index) => setJson(now, ['exec-opts', index], entry), text);
 }
 
 function withoutExecOpts(text: string): string {
@@ -260,7 +264,7 @@ export function nextAfter({ tree, start }: DockerFacts, files: readonly Step[]):
 /** Refuses changes after which Docker would not start as asked, whatever the reason. */
 function proven(facts: DockerFacts, { to }: AlignRequest, changes: FileChanges): FileChanges {
   const { configured, findings } = nextAfter(facts, changes.files);
-  if (configured.driver === to) return changes;
+  if (configured.driver === to) return { ...changes, notes: [...changes.notes, ...brokenBefore(facts, changes)] };
   const stop = findings.find(({ severity }) => severity === 'error');
   const place = stop?.path === undefined ? '' : `${stop.path}${stop.line === undefined ? '' : `:${stop.line}`}: `;
   const reason =
@@ -270,6 +274,14 @@ function proven(facts: DockerFacts, { to }: AlignRequest, changes: FileChanges):
     refusals: [{ reason, ...(stop?.hint !== undefined && { hint: stop.hint }), fault: true }],
     notes: changes.notes,
   };
+}
+
+/** An undo brings the old files back, and restarts what runs with them. */
+function brokenBefore({ next, run }: DockerFacts, { files }: FileChanges): readonly PlanNote[] {
+  if (next.configured.driver !== undefined || !run.isRunning || files.length === 0) return [];
+  const text =
+    'with the files as they are Docker does not start again, so that slicectl undo would bring back a Docker that is down';
+  return [{ severity: 'warning', text }];
 }
 
 function fromDefault({ next }: DockerFacts): PlanNote {

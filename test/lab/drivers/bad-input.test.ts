@@ -45,15 +45,17 @@ describe.each(DOCKER_MACHINES)('bad input on $name', ({ name, docker }) => {
     expect(await lab.dockerDriver()).toBe('systemd');
   });
 
-  it('a key that is there twice: is told with its line, and the one that counts is changed', async () => {
+  it('exec-opts that is there twice: is told with its line, and nothing is changed', async () => {
     const text = '{"exec-opts": ["native.cgroupdriver=systemd"],\n "exec-opts": ["native.cgroupdriver=cgroupfs"]}\n';
     await lab.dockerWith(text);
     expect(await lab.dockerDriver()).toBe('cgroupfs');
     const status = await lab.slicectl(['driver', 'status']);
     expect(status.stdout).toMatch(/^warning: Docker: .*exec-opts.*daemon\.json:[12]/m);
-    await lab.done(...ALIGN.split(' '));
-    expect(await lab.dockerDriver()).toBe('systemd');
-    expect(await lab.read(DAEMON_JSON)).toBe(text.replace('=cgroupfs', '=systemd'));
+    const refused = await lab.slicectl(ALIGN.split(' '));
+    expect(refused.code).toBe(2);
+    expect(spoken(refused)).toContain('daemon.json:2:15: "exec-opts" is here and in line 1 too');
+    expect(await lab.read(DAEMON_JSON)).toBe(text);
+    expect(await lab.dockerDriver()).toBe('cgroupfs');
   });
 
   it('an immutable daemon.json: is told, and nothing is changed', async () => {
