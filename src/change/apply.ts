@@ -1,8 +1,9 @@
+import { posix } from 'node:path';
 import { badInput, quote, SlicectlError } from '../core/errors.ts';
 import { describeStep } from './describe.ts';
 import { type ChangeContext, type ChangeResult, goForward } from './engine.ts';
 import { checkFiles } from './files.ts';
-import { interrupted, Journal, lockStore } from './journal.ts';
+import { interrupted, Journal, listChanges, lockStore, type Store } from './journal.ts';
 import type { Plan, Step } from './plan.ts';
 import { addUp } from './progress.ts';
 import { checkProperty } from './properties.ts';
@@ -35,10 +36,16 @@ export async function apply(plan: Plan, context: ChangeContext): Promise<ChangeR
   }
 }
 
-/** `E_INTERRUPTED` with both ways out while a change is not over. To be called under the lock. */
+/**
+ * `E_INTERRUPTED` with both ways out while a change is not over, `E_HISTORY` where one cannot be read and may not be. To be
+ * called under the lock.
+ */
 export function assertNoneInterrupted({ store }: ChangeContext): void {
   const change = interrupted(store, true);
-  if (change === undefined) return;
+  if (change === undefined) {
+    assertAllOver(store);
+    return;
+  }
   const { id, plan, progress } = change;
   const last = [...progress.begun.keys()].at(-1);
   const step = last === undefined ? undefined : plan.steps[last];
@@ -48,6 +55,18 @@ export function assertNoneInterrupted({ store }: ChangeContext): void {
     hint: `take it back with slicectl undo ${id}, or finish it with slicectl resume ${id}`,
     data: { id, ...(step !== undefined && { step: (last ?? 0) + 1, describes: describeStep(step) }) },
   });
+}
+
+function assertAllOver(store: Store): void {
+  for (const change of listChanges(store)) {
+    if ('plan' in change || change.isOver) continue;
+    const { message, hint } = change.problem;
+    const way = `look at what it did, then move ${posix.join(store.folder, change.id)} away`;
+    throw new SlicectlError('E_HISTORY', `nobody knows whether change ${change.id} is over: ${message}`, {
+      hint: hint === undefined ? way : `${hint}, or ${way}`,
+      data: { id: change.id },
+    });
+  }
 }
 
 function assertAllowed({ refusals, root, steps }: Plan, { tree, checks }: ChangeContext): void {

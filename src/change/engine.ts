@@ -10,9 +10,9 @@ import { carryBack, carryOut, factsOf, type Hands } from './steps.ts';
 /** What a change works with. */
 export interface ChangeContext extends Hands {
   readonly store: Store;
-  /** Told before and after each step. */
+  /** Told before and after each step. What it throws is ignored: a terminal that went away must not stop a change half way. */
   readonly onProgress?: (event: StepEvent) => void;
-  /** Ends the change before its next step; what was done is taken back. */
+  /** Ends the change before its next step; what was done is taken back. A reason that is a `SlicectlError` is the message. */
   readonly signal?: AbortSignal;
 }
 
@@ -89,6 +89,8 @@ export interface WayBack {
   readonly final: FinalState;
   /** Leaves files that somebody changed as they are, and is content with that. */
   readonly keepChanged?: boolean;
+  /** The change had come to its end, so that no unit stands still because of it. */
+  readonly wasApplied?: boolean;
 }
 
 export interface BackResult {
@@ -103,12 +105,8 @@ export async function goBack(context: ChangeContext, journal: Journal, way: WayB
   const problems: string[] = [];
   let isBack = true;
   noteDown(() => journal.append({ event: 'undoing' }));
-  const undoSteps = await planBack(context, way);
-  const begunFiles = steps.filter((step, number): step is FileStep & Step => step.kind === 'file' && begun.has(number));
-  const foreign = new Set(conflictsOf(context.tree, begunFiles).map(({ path }) => path));
-  const isKept = ({ step }: UndoStep): boolean =>
-    way.keepChanged === true && step.kind === 'file' && foreign.has(step.path);
-  const todo = undoSteps.filter((undoStep) => !isKept(undoStep));
+  const todo = await planBack(context, way);
+  const foreign = foreignPaths(context, way);
   for (const [at, { of, step }] of todo.entries()) {
     const tell = teller(context, 'back', step, at, todo.length);
     tell('begin');
@@ -131,12 +129,25 @@ export async function goBack(context: ChangeContext, journal: Journal, way: WayB
   return { isBack, problems };
 }
 
-/** The steps of the way back as things are now. */
-export async function planBack(
-  hands: Hands,
-  { steps, begun, startedMs }: Pick<WayBack, 'steps' | 'begun' | 'startedMs'>,
-): Promise<readonly UndoStep[]> {
-  return invert(steps, { begun, fresh: await freshSteps(hands, steps, begun, startedMs) });
+/**
+ * The steps of the way back as things are now. None where all that an applied change wrote is somebody's work by now and
+ * kept: units would be restarted for nothing.
+ */
+export async function planBack(hands: Hands, way: Omit<WayBack, 'final'>): Promise<readonly UndoStep[]> {
+  const { steps, begun, startedMs, keepChanged = false, wasApplied = false } = way;
+  const all = invert(steps, { begun, fresh: await freshSteps(hands, steps, begun, startedMs) });
+  if (!keepChanged) return all;
+  const foreign = foreignPaths(hands, way);
+  const left = all.filter(({ step }) => step.kind !== 'file' || !foreign.has(step.path));
+  const isAllKept =
+    wasApplied && foreign.size > 0 && !left.some(({ step }) => step.kind === 'file' || step.kind === 'property');
+  return isAllKept ? [] : left;
+}
+
+/** Files of begun steps that somebody changed since. */
+function foreignPaths({ tree }: Hands, { steps, begun }: Pick<WayBack, 'steps' | 'begun'>): ReadonlySet<string> {
+  const files = steps.filter((step, number): step is FileStep & Step => step.kind === 'file' && begun.has(number));
+  return new Set(conflictsOf(tree, files).map(({ path }) => path));
 }
 
 /** When a change began, in ms since 1970. */
@@ -198,8 +209,13 @@ function teller(
   at: number,
   total: number,
 ): Tell {
-  return (what, reason) =>
-    onProgress?.({ what, direction, step, number: at + 1, total, ...(reason !== undefined && { reason }) });
+  return (what, reason) => {
+    try {
+      onProgress?.({ what, direction, step, number: at + 1, total, ...(reason !== undefined && { reason }) });
+    } catch {
+      // Said in ChangeContext.
+    }
+  };
 }
 
 /** Going back goes on also where nothing can be written down: then the next slicectl finds the files as they were. */
@@ -215,7 +231,7 @@ function noteDown(work: () => void): SlicectlError | undefined {
 
 function asError(error: unknown, signal?: AbortSignal): SlicectlError {
   if (error instanceof SlicectlError) return error;
-  if (signal?.aborted) return new SlicectlError('E_ABORTED', 'it was interrupted by the caller', { cause: error });
+  if (signal?.aborted) return new SlicectlError('E_ABORTED', 'the caller ended it', { cause: error });
   // A fault in a check or in slicectl: what was done has to be taken back all the same.
   return new SlicectlError('E_STEP', error instanceof Error ? error.message : String(error), { cause: error });
 }
@@ -237,13 +253,14 @@ function stepFailed(
     ? 'what was done before it was taken back'
     : `what was done before it could not all be taken back: ${problems.join('; ')}`;
   const hint = isBack ? cause.hint : `find out why, then slicectl undo ${id}`;
-  return new SlicectlError(
-    'E_STEP',
-    `${describeStep(step)} (step ${number + 1} of ${steps.length}) failed: ${cause.message}; ${after}`,
-    {
-      ...(hint !== undefined && { hint }),
-      data: { id, step: number + 1, failed: describeStep(step), code: cause.code, undone, remains: problems },
-      cause,
-    },
-  );
+  const place = `step ${number + 1} of ${steps.length}`;
+  const what =
+    cause.code === 'E_ABORTED'
+      ? `${cause.message} before ${place}, ${describeStep(step)}`
+      : `${describeStep(step)} (${place}) failed: ${cause.message}`;
+  return new SlicectlError('E_STEP', `${what}; ${after}`, {
+    ...(hint !== undefined && { hint }),
+    data: { id, step: number + 1, failed: describeStep(step), code: cause.code, undone, remains: problems },
+    cause,
+  });
 }

@@ -3,7 +3,7 @@ import { posix } from 'node:path';
 import { errnoOf, quote, SlicectlError } from '../core/errors.ts';
 import { DISK, type Disk, syncFolder, writeFully } from '../host/disk.ts';
 import { writeRefusal } from '../host/file-refusal.ts';
-import { readIfThere } from '../host/files.ts';
+import { readRegularFile } from '../host/files.ts';
 import { type Holder, type Lock, readHolder, takeLock } from '../host/lock.ts';
 import { HOST, type HostPaths } from '../host/paths.ts';
 import type { RootTree } from '../host/root-tree.ts';
@@ -33,6 +33,8 @@ export interface ChangeRecord extends StoredChange {
 export interface UnreadableChange {
   readonly id: string;
   readonly problem: SlicectlError;
+  /** Whether its progress says that it is over. */
+  readonly isOver: boolean;
 }
 
 /** Where changes are written down, and by whom. */
@@ -61,16 +63,22 @@ export function openStore(tree: RootTree, self: Self, disk: Disk = DISK, paths: 
 /** Takes the lock under which one change at a time is made or undone. `E_LOCKED` names who holds it. */
 export function lockStore(store: Store, title: string): Lock {
   makeFolder(store);
+  const path = posix.join(store.folder, LOCK);
   try {
-    return takeLock(posix.join(store.folder, LOCK), title, store.paths);
+    return takeLock(path, title, store.paths);
   } catch (error) {
-    throw writeRefusal(error, store.folder, store.uid);
+    throw writeRefusal(error, path, store.uid);
   }
 }
 
 /** Who is changing the host now. */
 export function holderOf(store: Store): Holder | undefined {
   return readHolder(posix.join(store.folder, LOCK), store.paths);
+}
+
+/** `E_LOCKED` while somebody is changing the host. A signature alone says little of a holder in another pid namespace. */
+export function assertNobodyAtIt(store: Store): void {
+  if (holderOf(store) !== undefined) lockStore(store, 'a look at the journal').release();
 }
 
 /** All changes, the oldest first. `E_FILE` when the journal is not for the caller to read. */
@@ -80,20 +88,38 @@ export function listChanges(store: Store): readonly (ChangeRecord | UnreadableCh
       return readChange(store, id);
     } catch (error) {
       if (!(error instanceof SlicectlError)) throw error;
-      return { id, problem: error };
+      return { id, problem: error, isOver: isOver(store, id) };
     }
   });
 }
 
 /** One change; `E_HISTORY` where there is no such one. */
 export function readChange(store: Store, id: string): ChangeRecord {
+  assertOwn(store);
   const path = posix.join(store.folder, id, PLAN);
-  const text = isId(id) ? readIfThere(path) : undefined;
+  const text = isId(id) ? readRegularFile(path)?.toString('utf8') : undefined;
   if (text === undefined) {
     throw new SlicectlError('E_HISTORY', `there is no change ${quote(id)}`, { hint: 'slicectl history lists them' });
   }
-  const progress = addUp(parseProgress(readIfThere(posix.join(store.folder, id, PROGRESS)) ?? ''));
-  return { ...parseStored(text, path), progress, state: stateOf(progress, holderOf(store)) };
+  const progress = readProgress(store, id);
+  return { ...parseStored(text, path), id, progress, state: stateOf(progress, holderOf(store)) };
+}
+
+/** A change has a progress file with room in it before it has a plan; without one nobody knows how far it came. */
+function readProgress({ folder }: Store, id: string): Progress {
+  const path = posix.join(folder, id, PROGRESS);
+  const text = readRegularFile(path)?.toString('utf8') ?? '';
+  if (text !== '') return addUp(parseProgress(text));
+  throw new SlicectlError('E_HISTORY', `${path} is gone or empty, so that nobody knows how far the change came`);
+}
+
+function isOver(store: Store, id: string): boolean {
+  try {
+    return readProgress(store, id).ended !== undefined;
+  } catch (error) {
+    if (!(error instanceof SlicectlError)) throw error;
+    return false;
+  }
 }
 
 /** The change that nobody is at and that is not over; at most one can be. `isHolder`: the caller holds the lock. */
@@ -181,12 +207,14 @@ function isId(name: string): boolean {
 }
 
 /** Complete ones only: a folder without a plan is a change that was never begun. */
-function idsIn({ folder }: Store): readonly string[] {
+function idsIn(store: Store): readonly string[] {
+  const { folder } = store;
+  assertOwn(store);
   try {
     const names = fs.readdirSync(folder).filter(isId);
     return names.filter((id) => fs.existsSync(posix.join(folder, id, PLAN))).sort(byTime);
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return [];
+    if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return [];
     const hint = errnoOf(error) === 'EACCES' ? { hint: 'run it as root' } : {};
     throw new SlicectlError('E_FILE', `${quote(folder)} cannot be read (${errnoOf(error) ?? String(error)})`, hint);
   }
@@ -226,7 +254,8 @@ function removeUnbegun({ folder, disk }: Store): void {
 }
 
 /** The folder for nobody but its owner, and those above it. */
-function makeFolder({ folder, uid, disk }: Store): void {
+function makeFolder(store: Store): void {
+  const { folder, uid, disk } = store;
   try {
     if (!fs.existsSync(folder)) {
       const above = posix.dirname(folder);
@@ -234,15 +263,41 @@ function makeFolder({ folder, uid, disk }: Store): void {
       disk.mkdirSync(folder, 0o700);
       for (let at = folder; at.length >= first.length; at = posix.dirname(at)) syncFolder(disk, posix.dirname(at));
     }
-    const { mode, uid: owner } = fs.lstatSync(folder);
-    if ((mode & 0o077) === 0 && (owner === uid || owner === 0)) return;
   } catch (error) {
     throw writeRefusal(error, folder, uid);
   }
-  throw new SlicectlError('E_FILE', `${quote(folder)} can be read or written by others than its owner`, {
-    hint: `see what is in it, then chmod 700 and chown it`,
+  assertOwn(store);
+}
+
+/**
+ * `E_FILE` for a journal that others may have written, since what is in it would be done by its reader: one that is not
+ * the caller's or root's, or not for its owner alone.
+ */
+function assertOwn({ folder, uid }: Store): void {
+  const found = lstatIfThere(folder);
+  if (found === undefined) return;
+  const isOwn = found.uid === uid || found.uid === 0;
+  if (found.isDirectory() && isOwn && (found.mode & 0o077) === 0) return;
+  const what = !found.isDirectory()
+    ? 'is no folder'
+    : isOwn
+      ? 'can be read or written by others than its owner'
+      : `belongs to the user ${found.uid}`;
+  throw new SlicectlError('E_FILE', `${quote(folder)} ${what}, so it is not taken for a journal`, {
+    hint: found.isDirectory() ? 'see what is in it, then chmod 700 and chown it' : 'see what it is, and move it away',
     data: { path: folder },
   });
+}
+
+function lstatIfThere(path: string): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'ENOTDIR') return undefined;
+    const hint = errno === 'EACCES' ? { hint: 'run it as root' } : {};
+    throw new SlicectlError('E_FILE', `${quote(path)} cannot be read (${errno ?? String(error)})`, hint);
+  }
 }
 
 function writeWhole(disk: Disk, path: string, bytes: Uint8Array): void {

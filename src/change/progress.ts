@@ -50,13 +50,24 @@ export function parseProgress(text: string): readonly ProgressLine[] {
   return text.split('\n').flatMap((line) => {
     if (line.trim() === '') return [];
     try {
-      const value = decode(JSON.parse(line)) as ProgressLine | null;
-      return typeof value === 'object' && typeof value?.event === 'string' ? [value] : [];
+      const value = decode(JSON.parse(line));
+      return isLine(value) ? [value] : [];
     } catch {
       return [];
     }
   });
 }
+
+function isLine(value: unknown): value is ProgressLine {
+  if (typeof value !== 'object' || value === null) return false;
+  const { at, event, step, state, problems, facts } = value as Readonly<Record<string, unknown>>;
+  if (typeof at !== 'string' || typeof event !== 'string') return false;
+  if (['begin', 'done', 'failed', 'back'].includes(event) && !Number.isSafeInteger(step)) return false;
+  if (event === 'begin' && (typeof facts !== 'object' || facts === null)) return false;
+  return event !== 'ended' || (FINAL_STATES.includes(state as FinalState) && Array.isArray(problems));
+}
+
+const FINAL_STATES: readonly FinalState[] = ['applied', 'failed-and-undone', 'undone'];
 
 export function progressText(line: ProgressLine): string {
   return JSON.stringify(encode(line));

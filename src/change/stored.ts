@@ -1,5 +1,5 @@
 import { SlicectlError } from '../core/errors.ts';
-import type { Plan } from './plan.ts';
+import type { Plan, Step } from './plan.ts';
 
 /** The form of plan.json; a later slicectl that changes it counts up and still reads the older ones. */
 const FORM = 1;
@@ -27,12 +27,54 @@ export function parseStored(text: string, path: string): StoredChange {
       hint: 'use that one',
     });
   }
-  const change = decode(found) as Partial<StoredChange> | undefined;
-  if (found?.version !== FORM || typeof change?.id !== 'string' || !Array.isArray(change.plan?.steps)) {
+  const change = decode(found);
+  if (found?.version !== FORM || !isStored(change)) {
     throw new SlicectlError('E_HISTORY', `${path} is not the record of a change`);
   }
-  const { id, at = '', uid = 0, plan } = change as StoredChange;
+  const { id, at, uid, plan } = change;
   return { id, at, uid, plan };
+}
+
+function isStored(value: unknown): value is StoredChange {
+  if (!isRecord(value) || !isRecord(value.plan)) return false;
+  const { id, at, uid, plan } = value;
+  const { title, root, steps, refusals, notes } = plan as Readonly<Record<string, unknown>>;
+  return (
+    [id, at, title, root].every((text) => typeof text === 'string') &&
+    typeof uid === 'number' &&
+    [steps, refusals, notes].every((list) => Array.isArray(list)) &&
+    (steps as readonly unknown[]).every(isStep)
+  );
+}
+
+/** What is needed of a step to show it, and to take it back. */
+function isStep(value: unknown): boolean {
+  if (!isRecord(value) || typeof value.kind !== 'string' || typeof value.purpose !== 'string') return false;
+  const texts = TEXTS[value.kind];
+  if (texts === undefined || !texts.every((name) => typeof value[name] === 'string')) return false;
+  return value.kind !== 'file' || (isState(value.before) && isState(value.after));
+}
+
+const TEXTS: Readonly<Record<string, readonly string[]>> = {
+  file: ['path', 'target'],
+  property: ['manager', 'unit', 'name', 'signature'],
+  reload: ['manager'],
+  unit: ['manager', 'unit', 'verb'],
+  'reset-failed': ['manager', 'unit'],
+  check: ['check'],
+} satisfies Readonly<Record<Step['kind'], readonly string[]>>;
+
+function isState(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { exists, bytes, mode, uid, gid } = value;
+  return (
+    exists === false ||
+    (exists === true && bytes instanceof Uint8Array && [mode, uid, gid].every((number) => typeof number === 'number'))
+  );
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Plain JSON of anything that plans and facts hold. */

@@ -1,10 +1,18 @@
 import { quote, SlicectlError } from '../core/errors.ts';
 import { assertNoneInterrupted } from './apply.ts';
 import { type Conflict, changedSince } from './conflict.ts';
-import { type ChangeContext, type ChangeResult, goBack, goForward, planBack, startOf } from './engine.ts';
+import { type ChangeContext, type ChangeResult, goBack, goForward, planBack, startOf, type WayBack } from './engine.ts';
 import { readState, sameState } from './file-step.ts';
 import { checkFiles, conflictsOf, probeFiles } from './files.ts';
-import { type ChangeRecord, interrupted, Journal, listChanges, lockStore, readChange } from './journal.ts';
+import {
+  assertNobodyAtIt,
+  type ChangeRecord,
+  interrupted,
+  Journal,
+  listChanges,
+  lockStore,
+  readChange,
+} from './journal.ts';
 import type { FileStep, Plan, Step } from './plan.ts';
 
 export interface UndoOptions {
@@ -40,9 +48,8 @@ export async function undo(
     probeFiles(context, files);
     return withJournal(context, change, async (journal) => {
       journal.append({ event: 'started', what: 'undo' });
-      const { plan, progress } = change;
-      const final = progress.failure === undefined ? ('undone' as const) : ('failed-and-undone' as const);
-      const way = { steps: plan.steps, begun: progress.begun, startedMs: startOf(progress), final, keepChanged };
+      const final = change.progress.failure === undefined ? ('undone' as const) : ('failed-and-undone' as const);
+      const way = { ...wayOf(change), final, keepChanged };
       const { isBack, problems } = await goBack(context, journal, way);
       if (!isBack) throw notBack(change.id, problems);
       return { id: change.id, state: final, problems };
@@ -51,10 +58,14 @@ export async function undo(
 }
 
 /** What {@link undo} would do now, without lock and change. Its errors of choice are those of {@link undo}. */
-export async function previewUndo(id: string | undefined, context: ChangeContext): Promise<UndoPreview> {
+export async function previewUndo(
+  id: string | undefined,
+  context: ChangeContext,
+  { keepChanged = false }: UndoOptions = {},
+): Promise<UndoPreview> {
   const change = chooseUndo(context, id, false);
-  const { plan, progress } = change;
-  const way = await planBack(context, { steps: plan.steps, begun: progress.begun, startedMs: startOf(progress) });
+  const { plan } = change;
+  const way = await planBack(context, { ...wayOf(change), keepChanged });
   const conflicts = conflictsOf(context.tree, begunFiles(change));
   const foreign = new Set(conflicts.map(({ path }) => path));
   const isLeft = (step: Step): boolean =>
@@ -95,7 +106,17 @@ export async function previewResume(id: string | undefined, context: ChangeConte
   return { id: change.id, plan: { ...plan, title, root: context.tree.root, steps }, conflicts };
 }
 
+function wayOf({ plan, progress, state }: ChangeRecord): Pick<WayBack, 'steps' | 'begun' | 'startedMs' | 'wasApplied'> {
+  return {
+    steps: plan.steps,
+    begun: progress.begun,
+    startedMs: startOf(progress),
+    wasApplied: state === 'applied',
+  };
+}
+
 function chooseUndo(context: ChangeContext, id: string | undefined, isHolder: boolean): ChangeRecord {
+  if (!isHolder) assertNobodyAtIt(context.store);
   const broken = interrupted(context.store, isHolder);
   if (broken !== undefined && (id === undefined || id === broken.id)) return broken;
   if (broken !== undefined && isHolder) assertNoneInterrupted(context);
@@ -108,6 +129,7 @@ function chooseUndo(context: ChangeContext, id: string | undefined, isHolder: bo
 }
 
 function chooseResume({ store }: ChangeContext, id: string | undefined, isHolder: boolean): ChangeRecord {
+  if (!isHolder) assertNobodyAtIt(store);
   const broken = interrupted(store, isHolder);
   if (broken !== undefined && (id === undefined || id === broken.id)) return broken;
   const state = id === undefined ? undefined : readChange(store, id).state;
@@ -118,10 +140,13 @@ function chooseResume({ store }: ChangeContext, id: string | undefined, isHolder
   );
 }
 
+/** `E_HISTORY` also where a record after it cannot be read: that may be the one that is meant. */
 function lastApplied({ store }: ChangeContext): ChangeRecord {
-  const found = readable(store).findLast(({ state }) => state === 'applied');
+  const found = listChanges(store).findLast((change) => !('plan' in change) || change.state === 'applied');
   if (found === undefined) throw new SlicectlError('E_HISTORY', 'there is no change that could be taken back');
-  return found;
+  if ('plan' in found) return found;
+  const { message, hint = 'slicectl history lists all changes; name the one that is meant' } = found.problem;
+  throw new SlicectlError('E_HISTORY', `the last change cannot be read: ${message}`, { hint, data: { id: found.id } });
 }
 
 function readable(store: ChangeContext['store']): readonly ChangeRecord[] {

@@ -16,6 +16,10 @@ export function writeRefusal(error: unknown, path: string, uid: number): Slicect
 type Words = (path: string, uid: number) => readonly [what: string, hint: string];
 
 const NO_SPACE: Words = () => ['cannot be written: there is no space left', 'make room (df shows how full it is)'];
+const IN_THE_WAY: Words = () => [
+  'cannot be written: something else lies in its place',
+  'see what it is, and move it away',
+];
 const TURNED: Words = () => [
   'cannot be reached without following a link: a folder on its way was replaced meanwhile',
   'look who may write there',
@@ -40,5 +44,7 @@ const EXPLAINED: Readonly<Record<string, Words>> = {
   EDQUOT: NO_SPACE,
   ELOOP: TURNED,
   ENOTDIR: TURNED,
+  EISDIR: IN_THE_WAY,
+  EEXIST: IN_THE_WAY,
   ENAMETOOLONG: () => ['has a name that leaves no room for a temporary one beside it', 'give it a shorter name'],
 };

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { errnoOf, quote, SlicectlError } from '../core/errors.ts';
-import { readIfThere } from './files.ts';
+import { readIfThere, readRegularFile } from './files.ts';
 import type { HostPaths } from './paths.ts';
 import { mayBeAlive, readOwner } from './process.ts';
+import { ifReadable } from './readable.ts';
 
 /** Who holds a lock, as it says itself. */
 export interface Holder {
@@ -32,6 +33,7 @@ export function takeLock(path: string, title: string, paths: HostPaths): Lock {
   const { O_CREAT, O_NOFOLLOW, O_RDWR } = fs.constants;
   const fd = fs.openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
   try {
+    if (!fs.fstatSync(fd).isFile()) throw noLockFile(path);
     const { status, error } = spawnSync('flock', ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
     if (error !== undefined) throw noFlock(error);
     if (status !== 0) throw isHeld(readHolder(path, paths));
@@ -50,7 +52,7 @@ export function takeLock(path: string, title: string, paths: HostPaths): Lock {
 
 /** Who holds the lock now; undefined where nobody lives that has signed it. */
 export function readHolder(path: string, paths: HostPaths): Holder | undefined {
-  const text = readIfThere(path);
+  const text = ifReadable(() => readRegularFile(path))?.toString('utf8');
   const holder = text === undefined ? undefined : parseHolder(text);
   if (holder === undefined || holder.bootId !== bootId(paths)) return undefined;
   const { pid, startTime, pidNamespace } = holder;
@@ -107,6 +109,12 @@ function isHeld(holder: Holder | undefined): SlicectlError {
     `another slicectl is changing this host: process ${pid}, since ${since}: ${quote(title)}`,
     { hint: WAIT, data: { holder } },
   );
+}
+
+function noLockFile(path: string): SlicectlError {
+  return new SlicectlError('E_FILE', `${quote(path)} is not a regular file, so it cannot be locked`, {
+    hint: 'see what it is, and move it away',
+  });
 }
 
 const WAIT = 'wait until it has ended, then try again';

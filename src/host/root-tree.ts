@@ -5,6 +5,9 @@ import { errnoOf, quote, SlicectlError } from '../core/errors.ts';
 /** As the kernel has it (MAXSYMLINKS, include/linux/namei.h). */
 const MOST_LINKS = 40;
 
+/** The largest files that are read are package databases of some MiB; a parser takes minutes for what fills a disk. */
+const MOST_BYTES = 16 << 20;
+
 export interface FoundFile {
   /** As it was asked for. */
   readonly path: string;
@@ -78,6 +81,7 @@ export class RootTree {
     const stats = this.#stat(target);
     if (stats === undefined) return undefined;
     if (!stats.isFile()) throw fileError(path, 'is not a regular file');
+    if (stats.size > MOST_BYTES) throw fileError(path, `is larger than ${MOST_BYTES >> 20} MiB, which is not read`);
     try {
       const bytes = readFileSync(this.onHost(target));
       return { path, target, bytes, mode: stats.mode & 0o7777, uid: stats.uid, gid: stats.gid, mtimeMs: stats.mtimeMs };

@@ -1,11 +1,12 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { apply } from '../../src/change/apply.ts';
 import { interrupted, listChanges, lockStore, readChange } from '../../src/change/journal.ts';
 import type { Plan, Step } from '../../src/change/plan.ts';
-import { previewUndo, resume, undo } from '../../src/change/undo.ts';
+import { previewResume, previewUndo, resume, undo } from '../../src/change/undo.ts';
+import { SlicectlError } from '../../src/core/errors.ts';
 import { DISK, type Disk } from '../../src/host/disk.ts';
 import { job, ModelHost, RELOAD, runsWith } from './ground.ts';
 
@@ -184,6 +185,24 @@ describe('apply', () => {
     expect(host.unit('docker').config).toBe('cgroupfs\n');
   });
 
+  it('says before which step somebody ended it, in the words of the reason', async () => {
+    const ending = new AbortController();
+    const reason = new SlicectlError('E_ABORTED', 'the change was ended by SIGINT');
+    host.onCall = (what) => what === 'restart docker' && ending.abort(reason);
+    const { message } = await errorOf(apply(dockerPlan(), { ...host.context(), signal: ending.signal }));
+    expect(message).toMatch(
+      /^the change was ended by SIGINT before step 3 of 3, check that [^;]*; what was done before/,
+    );
+  });
+
+  it('goes on where progress can be shown to nobody', async () => {
+    const onProgress = (): never => {
+      throw new Error('the terminal is gone');
+    };
+    expect(await apply(dockerPlan(), { ...host.context(), onProgress })).toMatchObject({ state: 'applied' });
+    expect(await undo(undefined, { ...host.context(), onProgress })).toMatchObject({ state: 'undone', problems: [] });
+  });
+
   it.each([
     'renameSync',
     'linkSync',
@@ -288,6 +307,36 @@ describe('undo', () => {
     expect(host.text('/etc/docker.conf')).toBe('cgroupfs\n');
   });
 
+  it('restarts nothing for a change whose only file is kept', async () => {
+    const { id } = await apply(dockerPlan(), host.context());
+    host.write('/etc/docker.conf', 'theirs\n');
+    const calls = host.calls.length;
+    const { plan } = await previewUndo(id, host.context(), { keepChanged: true });
+    expect(plan.steps).toEqual([]);
+    expect(await undo(id, host.context(), { keepChanged: true })).toMatchObject({ state: 'undone', problems: [] });
+    expect(host.calls.slice(calls)).toEqual([]);
+    expect(host.text('/etc/docker.conf')).toBe('theirs\n');
+  });
+
+  it('says already before it asks that somebody is changing the host', async () => {
+    await apply(dockerPlan(), host.context());
+    const lock = lockStore(host.context().store, 'align cgroup drivers');
+    expect(await errorOf(previewUndo(undefined, host.context()))).toMatchObject({ code: 'E_LOCKED' });
+    expect(await errorOf(previewResume(undefined, host.context()))).toMatchObject({ code: 'E_LOCKED' });
+    lock.release();
+  });
+
+  it('does not take an older change for the last one, whose record cannot be read', async () => {
+    const { id } = await apply(dockerPlan(), host.context());
+    const { id: last = '' } = await apply(host.plan(host.file('/etc/other.conf', 'a')), host.context());
+    writeFileSync(join(host.context().store.folder, last, 'plan.json'), '{');
+    expect(await errorOf(undo(undefined, host.context()))).toMatchObject({
+      code: 'E_HISTORY',
+      message: expect.stringContaining('the last change cannot be read'),
+    });
+    expect(await undo(id, host.context())).toMatchObject({ state: 'undone' });
+  });
+
   it('is content with a file that is back already', async () => {
     const { id } = await apply(dockerPlan(), host.context());
     host.write('/etc/docker.conf', 'cgroupfs\n');
@@ -367,6 +416,20 @@ describe('an interrupted change', () => {
     if (change === undefined) throw new Error('nothing was interrupted');
     return change.id;
   }
+
+  it('keeps apply from beginning also where its record cannot be read, and says what to do', async () => {
+    const { id = '' } = await apply(dockerPlan(), host.context());
+    const { folder } = host.context().store;
+    const next = host.plan(host.file('/etc/other.conf', 'a'));
+    writeFileSync(join(folder, id, 'plan.json'), '{');
+    expect(await apply(next, host.context())).toMatchObject({ state: 'applied' });
+    writeFileSync(join(folder, id, 'progress.jsonl'), '\n');
+    expect(await errorOf(apply(host.plan(host.file('/etc/third.conf', 'a')), host.context()))).toMatchObject({
+      code: 'E_HISTORY',
+      message: expect.stringContaining(`nobody knows whether change ${id} is over`),
+      hint: expect.stringContaining(join(folder, id)),
+    });
+  });
 
   it('keeps apply from beginning, and says where it was and both ways out', async () => {
     const id = await interruptAt('restart docker', dockerPlan());

@@ -1,4 +1,15 @@
-import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -53,6 +64,42 @@ it('is for nobody but its owner', () => {
 it('refuses a folder that others can read', () => {
   chmodSync(store.folder, 0o755);
   expect(() => lockStore(store, 'a test')).toThrow(/can be read or written by others/);
+});
+
+it.runIf(process.getuid?.() === 0)(
+  'is not read where it belongs to somebody else, whose plans would be carried out',
+  () => {
+    const { id } = Journal.create(store, PLAN, NOW);
+    chownSync(store.folder, 65534, 65534);
+    for (const look of [() => listChanges(store), () => readChange(store, id), () => lockStore(store, 'a test')]) {
+      expect(look).toThrow(expect.objectContaining({ code: 'E_FILE', message: expect.stringContaining('user 65534') }));
+    }
+  },
+);
+
+it('waits for nobody where a pipe lies in the place of a file', () => {
+  const { id } = Journal.create(store, PLAN, NOW);
+  const folder = join(store.folder, id);
+  for (const path of [join(folder, 'plan.json'), join(folder, 'progress.jsonl')]) {
+    const text = readFileSync(path);
+    rmSync(path);
+    execFileSync('mkfifo', [path]);
+    expect(listChanges(store)).toMatchObject([{ id, problem: { code: 'E_FILE' }, isOver: false }]);
+    rmSync(path);
+    writeFileSync(path, text);
+  }
+  rmSync(join(store.folder, 'lock'));
+  execFileSync('mkfifo', [join(store.folder, 'lock')]);
+  expect(listChanges(store)).toMatchObject([{ id, state: 'interrupted' }]);
+  expect(() => lockStore(store, 'a test')).toThrow(/not a regular file/);
+});
+
+it.each(['', undefined])('does not take a change for one that was never begun when its progress is %j', (text) => {
+  const { id } = Journal.create(store, PLAN, NOW);
+  const path = join(store.folder, id, 'progress.jsonl');
+  rmSync(path);
+  if (text !== undefined) writeFileSync(path, text);
+  expect(listChanges(store)).toMatchObject([{ id, problem: { code: 'E_HISTORY' }, isOver: false }]);
 });
 
 it('goes on after a line that a power loss tore', () => {

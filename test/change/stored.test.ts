@@ -50,6 +50,12 @@ describe('plan.json', () => {
     ['', 'not the record of a change'],
     ['null', 'not the record of a change'],
     ['{"version":1,"id":"x","plan":{"steps":1}}', 'not the record of a change'],
+    ...['1', 'null', '{}', '{"kind":"zap","purpose":""}', '{"kind":"file","purpose":"","path":"/a","target":"/a"}'].map(
+      (step): [string, string] => [
+        `{"version":1,"id":"x","at":"","uid":0,"plan":{"title":"","root":"/","steps":[${step}],"refusals":[],"notes":[]}}`,
+        'not the record of a change',
+      ],
+    ),
   ])('%j is refused in words', (text, words) => {
     expect(() => parseStored(text, '/j/plan.json')).toThrow(
       expect.objectContaining({ code: 'E_HISTORY', message: expect.stringContaining(words) }),
@@ -100,6 +106,16 @@ describe('progress.jsonl', () => {
         expect(read.length).toBeGreaterThanOrEqual(whole.length - 1);
       }),
     );
+  });
+
+  it.each([
+    '{"event":"begin","step":0,"facts":{}}',
+    '{"at":"","event":"begin","step":0}',
+    '{"at":"","event":"done","step":"0"}',
+    '{"at":"","event":"ended"}',
+    '{"at":"","event":"ended","state":"well","problems":[]}',
+  ])('does not count %s, which no slicectl wrote', (line) => {
+    expect(parseProgress(`${line}\n`)).toEqual([]);
   });
 
   it('keeps the facts of the first beginning when a step is begun again', () => {
