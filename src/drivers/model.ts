@@ -152,6 +152,8 @@ export interface Runtime<Facts> {
    * in itself: the kubelet is stopped before and started after. Pure.
    */
   around?(facts: Facts, request: AlignRequest): RuntimePlan | undefined;
+  /** What jobs of units among these steps, such as those of an undo, do to what runs now. Pure. */
+  impact?(facts: Facts, steps: readonly Step[]): readonly PlanNote[];
   /** What the runtime's own validator says of the files as they would be. Not asked with `--root`. */
   validate?(facts: Facts, plan: RuntimePlan, host: DriverHost): Promise<readonly Refusal[]>;
   /** The checks that `plan` names in its steps, each beginning with the runtime's name: `docker-driver`. */

@@ -1,4 +1,4 @@
-import type { CheckTable, Refusal } from '../change/plan.ts';
+import type { CheckTable, PlanNote, Refusal, Step } from '../change/plan.ts';
 import { containerd } from './containerd/containerd.ts';
 import { criDockerd } from './cri-dockerd/cri-dockerd.ts';
 import { crio } from './crio/crio.ts';
@@ -16,11 +16,15 @@ export interface Instance {
   validate(plan: RuntimePlan): Promise<readonly Refusal[]>;
   /** See {@link Runtime.around}. */
   around(request: AlignRequest): RuntimePlan | undefined;
+  /** See {@link Runtime.impact}. */
+  impact?(steps: readonly Step[]): readonly PlanNote[];
 }
 
 /** A runtime's module with its facts kept inside. */
 export interface Reader {
   readonly name: RuntimeName;
+  /** Whether its instances know what jobs of units do to what runs. */
+  readonly knowsImpact: boolean;
   read(host: DriverHost): Promise<readonly Instance[]>;
   checks(host: DriverHost): CheckTable;
 }
@@ -39,6 +43,7 @@ export const readers: readonly Reader[] = [
 function readerOf<Facts>(runtime: Runtime<Facts>): Reader {
   return {
     name: runtime.name,
+    knowsImpact: runtime.impact !== undefined,
     checks: (host) => runtime.checks(host),
     read: async (host) =>
       (await runtime.read(host)).map((facts) => ({
@@ -46,6 +51,7 @@ function readerOf<Facts>(runtime: Runtime<Facts>): Reader {
         rows: runtime.status(facts),
         plan: (request, others) => runtime.plan(facts, request, others),
         around: (request) => runtime.around?.(facts, request),
+        impact: (steps) => runtime.impact?.(facts, steps) ?? [],
         validate: async (plan) => (await runtime.validate?.(facts, plan, host)) ?? [],
       })),
   };

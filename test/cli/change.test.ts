@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { FileState, Plan } from '../../src/change/plan.ts';
 import { planJson, planText } from '../../src/cli/render/change.ts';
-import { conflictText, diffText, visible } from '../../src/cli/render/change-diff.ts';
+import { conflictText, diffText } from '../../src/cli/render/change-diff.ts';
+import { visible } from '../../src/cli/render/visible.ts';
 
 const file = (text: string | Uint8Array, mode = 0o644): FileState => ({
   exists: true,

@@ -13,6 +13,11 @@ describe('errors on the command line', () => {
     expect(errorLine(error)).toBe('slicectl: Unit failed. See the journal; Look there\n');
   });
 
+  it('let nothing from a file or a name move the cursor', () => {
+    const error = new SlicectlError('E_FILE', 'no \u001b[2Jname', { hint: 'see \u0007it' });
+    expect(errorLine(error)).toBe('slicectl: no \\u001b[2Jname; see \\u0007it\n');
+  });
+
   it('ask for a report when nobody foresaw them', () => {
     for (const fault of [new TypeError('x is not\na function'), 'text', undefined]) {
       expect(faultLine(fault)).toMatch(/^slicectl: [^\n]*report[^\n]*\n$/);

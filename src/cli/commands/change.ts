@@ -13,7 +13,8 @@ import { DISK } from '../../host/disk.ts';
 import { askToProceed } from '../confirm.ts';
 import { print, tell } from '../output.ts';
 import { planJson, planText } from '../render/change.ts';
-import { conflictText, visible } from '../render/change-diff.ts';
+import { conflictText } from '../render/change-diff.ts';
+import { visible } from '../render/visible.ts';
 
 const FAILED = 1;
 const FAULT = 2;
@@ -28,9 +29,8 @@ export interface CarryOutOptions {
 /** Shows a plan, asks, and applies it. 0 also where there is nothing to do; 1 where the answer is no. */
 export async function carryOut(plan: Plan, host: DriverHost, options: CarryOutOptions): Promise<number> {
   const { allChecks } = await import('../../drivers/checks.ts');
-  return proceed(plan, options, 'apply this?', () =>
-    withContext(host, allChecks(host), options, (context) => apply(plan, context)),
-  );
+  const context = contextOf(host, allChecks(host));
+  return proceed(plan, options, 'apply this?', (attended) => apply(plan, { ...context, ...attended }));
 }
 
 /**
@@ -41,7 +41,7 @@ export async function proceed(
   plan: Plan,
   options: CarryOutOptions,
   question: string,
-  act: () => Promise<ChangeResult>,
+  act: (attended: Attended) => Promise<ChangeResult>,
 ): Promise<number> {
   const isJson = options.json === true;
   if (options.dryRun) {
@@ -58,10 +58,17 @@ export async function proceed(
     tell('nothing was changed\n');
     return FAILED;
   }
-  const result = await act();
+  const result = await attend(options, act).catch((error: unknown) => {
+    if (isJson && error instanceof SlicectlError) print(`${JSON.stringify(failureJson(error, plan), undefined, 2)}\n`);
+    throw error;
+  });
   if (isJson) print(`${JSON.stringify({ version: 1, ...result, plan: planJson(plan) }, undefined, 2)}\n`);
   else if (result.id !== undefined) print(endText(result));
   return result.problems.length > 0 ? FAILED : 0;
+}
+
+function failureJson({ code, message, hint, data: { id } }: SlicectlError, plan: Plan): unknown {
+  return { version: 1, id, state: 'failed', error: { code, message, hint }, plan: planJson(plan) };
 }
 
 /** 2 where a configuration file has to be mended, 4 where the host as it is does not allow the change, else 0. */
@@ -70,21 +77,21 @@ function refusalStatus({ refusals }: Plan): number {
   return refusals.some(({ fault }) => fault) ? FAULT : REFUSED;
 }
 
-/** Gives what a change works with on this host, and lets Ctrl-C and SIGTERM take back what was begun. */
-export async function withContext<T>(
-  host: DriverHost,
-  checks: CheckTable,
-  { json }: CarryOutOptions,
-  work: (context: ChangeContext) => Promise<T>,
-): Promise<T> {
+/** What a change is told of the terminal and tells it. */
+export type Attended = Pick<ChangeContext, 'signal' | 'onProgress'>;
+
+/** Lets Ctrl-C and SIGTERM take back what was begun, and shows progress and what is in the way. */
+async function attend<T>({ json }: CarryOutOptions, work: (attended: Attended) => Promise<T>): Promise<T> {
   const ending = new AbortController();
-  const end = (): void => ending.abort();
+  const end = (signal: NodeJS.Signals): void => {
+    tell(`slicectl: ${signal}: the step at hand is finished, then files and units are brought to what they were\n`);
+    ending.abort(new SlicectlError('E_ABORTED', `the change was ended by ${signal}`));
+  };
   // A terminal that goes away, such as a lost ssh connection, does not end a change half way.
   const stay = (): void => undefined;
   process.on('SIGINT', end).on('SIGTERM', end).on('SIGHUP', stay);
   try {
     return await work({
-      ...contextOf(host, checks),
       signal: ending.signal,
       ...(!json && { onProgress: (event) => print(progressLine(event)) }),
     });
@@ -96,7 +103,8 @@ export async function withContext<T>(
   }
 }
 
-function contextOf({ tree, live, self }: DriverHost, checks: CheckTable): ChangeContext {
+/** What a change works with on this host. */
+export function contextOf({ tree, live, self }: DriverHost, checks: CheckTable): ChangeContext {
   const { uid, env } = self;
   return {
     tree,

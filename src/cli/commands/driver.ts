@@ -8,8 +8,9 @@ import type { CgroupDriver, DriverHost } from '../../drivers/model.ts';
 import { readers } from '../../drivers/runtimes.ts';
 import { judge, markUnused, readInstances, type StatusReport } from '../../drivers/status.ts';
 import { readSelf } from '../../host/self.ts';
-import { print } from '../output.ts';
+import { print, tell } from '../output.ts';
 import { statusJson, statusText } from '../render/driver.ts';
+import { errorLine } from '../render/error.ts';
 import { carryOut, hasColour } from './change.ts';
 
 const DIFFERENT = 3;
@@ -56,12 +57,23 @@ async function report(scope: Scope, expected: CgroupDriver | undefined, voice: '
         root: host.tree.root,
         expected,
         recognised: recognise(host.tree),
-        interrupted: interrupted(openStore(host.tree, host.self)),
+        interrupted: interruptedIn(host),
       };
       print(scope.json ? statusJson(facts) : statusText(facts, { colour: hasColour() }));
     }
     return seen.aligned ? 0 : DIFFERENT;
   });
+}
+
+/** A journal that cannot be read keeps nobody from seeing the drivers. */
+function interruptedIn({ tree, self }: DriverHost): ReturnType<typeof interrupted> {
+  try {
+    return interrupted(openStore(tree, self));
+  } catch (error) {
+    if (!(error instanceof SlicectlError)) throw error;
+    tell(errorLine(error));
+    return undefined;
+  }
 }
 
 async function rowsOf(host: DriverHost, { runtime = [] }: Scope): Promise<StatusReport['rows']> {

@@ -2,6 +2,7 @@ import { styleText } from 'node:util';
 import { createTwoFilesPatch, OMIT_HEADERS } from 'diff';
 import type { Conflict } from '../../change/conflict.ts';
 import type { FileState } from '../../change/plan.ts';
+import { visible } from './visible.ts';
 
 /** Bytes as text: UTF-8, or byte for byte where they are not. */
 export function textOf(state: FileState): string {
@@ -54,13 +55,6 @@ export function modeWords(before: FileState, after: FileState): string {
   ];
   return words.join(', ');
 }
-
-/** Text from outside for a terminal: what moves the cursor or turns the direction of the text is spelt out. */
-export function visible(text: string): string {
-  return text.replace(UNSEEN, (c) => (c === '\r' ? '^M' : `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`));
-}
-
-const UNSEEN = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 const COLOURS: Readonly<Record<string, 'red' | 'green' | 'cyan' | 'dim'>> = {
   '-': 'red',

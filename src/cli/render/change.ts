@@ -1,7 +1,8 @@
 import { styleText } from 'node:util';
 import { describeStep } from '../../change/describe.ts';
 import type { FileState, FileStep, Plan, PlanNote, Refusal, Step } from '../../change/plan.ts';
-import { diffLines, diffText, modeWords, octal, visible } from './change-diff.ts';
+import { diffLines, diffText, modeWords, octal } from './change-diff.ts';
+import { visible } from './visible.ts';
 
 export interface ChangeStyle {
   /** Whether the text is for a terminal that shows colours. */

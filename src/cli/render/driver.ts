@@ -5,8 +5,8 @@ import type { Recognised } from '../../drivers/distributions/recognise.ts';
 import type { CgroupDriver, Finding, Source } from '../../drivers/model.ts';
 import { type StatusReport, type StatusRow, titleOf } from '../../drivers/status.ts';
 import type { ChangeStyle } from './change.ts';
-import { visible } from './change-diff.ts';
 import { tableText } from './table.ts';
+import { visible } from './visible.ts';
 
 /** What is shown of a host. */
 export interface HostStatus extends StatusReport {

@@ -1,8 +1,8 @@
 import type { ChangeRecord, UnreadableChange } from '../../change/journal.ts';
 import type { Step } from '../../change/plan.ts';
 import { type ChangeStyle, detailLines, stepJson, stepLine } from './change.ts';
-import { visible } from './change-diff.ts';
 import { tableText } from './table.ts';
+import { visible } from './visible.ts';
 
 /** All changes, a line each. */
 export function historyText(changes: readonly (ChangeRecord | UnreadableChange)[]): string {
@@ -25,7 +25,7 @@ export function changeText(change: ChangeRecord, style: ChangeStyle): string {
     `change ${id}: ${visible(plan.title)}`,
     `made ${localTime(at)} by uid ${uid}${plan.root === '/' ? '' : ` below ${visible(plan.root)}`}`,
     `${state}${ended === undefined ? '' : ` ${localTime(ended.at)}`}`,
-    ...(failure === undefined ? [] : [`step ${failure.step + 1} failed: ${visible(failure.message)}`]),
+    ...(failure === undefined ? [] : [failureLine(failure)]),
     ...(ended?.problems ?? []).map((problem) => `not taken back: ${visible(problem)}`),
     '',
     ...plan.steps.flatMap((step, number) => [
@@ -53,6 +53,11 @@ export function changeJson(change: ChangeRecord | UnreadableChange, bytes: numbe
     ...(failure && { failure: { ...failure, step: failure.step + 1 } }),
     steps: plan.steps.map((step: Step, number) => ({ ...stepJson(step), progress: markOf(change, number) })),
   };
+}
+
+function failureLine({ step, code, message }: NonNullable<ChangeRecord['progress']['failure']>): string {
+  if (code === 'E_ABORTED') return `${visible(message)} before step ${step + 1}`;
+  return `step ${step + 1} failed: ${visible(message)}`;
 }
 
 function markOf({ progress }: ChangeRecord, number: number): string {

@@ -1,10 +1,11 @@
-import type { PlanNote, Refusal } from '../../change/plan.ts';
+import type { PlanNote, Refusal, Step } from '../../change/plan.ts';
 import type { AlignRequest, RuntimeStatus } from '../model.ts';
 import type { DockerContainer } from './containers.ts';
 import type { DockerFacts } from './facts.ts';
+import { flagValue } from './flags.ts';
 import { isObject } from './lint.ts';
 import { isSlice, parentOf } from './lint-values.ts';
-import { needsLiveRestore } from './plan-files.ts';
+import { needsLiveRestore, nextAfter } from './plan-files.ts';
 
 const STOP = '--stop-containers';
 const DRAINED = '--drained';
@@ -36,6 +37,36 @@ export function impactOf(facts: DockerFacts, request: AlignRequest, others: read
     followers(others),
   ];
   return { refusals: parts.flatMap(({ refusals }) => refusals), notes: parts.flatMap(({ notes }) => notes) };
+}
+
+/** What a stop or restart of Docker with these files does to containers, whatever it is for. */
+export function impactOfJobs(facts: DockerFacts, steps: readonly Step[]): readonly PlanNote[] {
+  const { daemon, run } = facts;
+  const verbs = steps.flatMap((step) =>
+    step.kind === 'unit' && step.manager === daemon.manager && step.unit === daemon.unit ? [step.verb] : [],
+  );
+  if (!run.isRunning || !verbs.some((verb) => verb === 'stop' || verb === 'restart')) return [];
+  if (run.containers === undefined) return [{ severity: 'impact', text: 'Docker does not say which containers stop' }];
+  const running = run.containers.filter((container) => container.running);
+  if (running.length === 0) return [];
+  if (run.info?.liveRestore === true && staysLive(facts, steps)) {
+    return [
+      { severity: 'impact', text: `${count(running, 'container')} go on by live-restore`, items: running.map(nameOf) },
+    ];
+  }
+  if (verbs.some((verb) => verb === 'start' || verb === 'restart')) return stopped(running).notes;
+  const text = `${count(running, 'container')} will stop, and stay down until Docker is started`;
+  return [{ severity: 'impact', text, items: running.map(nameOf) }];
+}
+
+/** dockerd stops at its start what runs from before, unless live-restore is on then. */
+function staysLive(facts: DockerFacts, steps: readonly Step[]): boolean {
+  const files = steps.filter(({ kind }) => kind === 'file');
+  const { start } = facts;
+  const flag = flagValue(start.flags, 'live-restore');
+  return flag === undefined
+    ? nextAfter(facts, files).file.document?.value(['live-restore']) === true
+    : flag.value !== 'false';
 }
 
 const NOTHING: Impact = { refusals: [], notes: [] };

@@ -127,8 +127,9 @@ const OTHER_PLACES = ['/etc/docker/daemon.json', '/etc/default/docker', '/etc/sy
 /** Places that name a driver and that this dockerd does not read. */
 function elsewhere({ tree, flags, isRootless, command }: StartFacts, file: string): Configured['shadowed'] {
   if (isRootless || command === undefined) return [];
-  const read = new Set([file, ...flags.flatMap(({ source }) => source.path ?? [])].map((path) => tree.follow(path)));
-  return OTHER_PLACES.filter((path) => !read.has(tree.follow(path))).flatMap((path) => {
+  const targetOf = (path: string): string => ifReadable(() => tree.follow(path)) ?? path;
+  const read = new Set([file, ...flags.flatMap(({ source }) => source.path ?? [])].map(targetOf));
+  return OTHER_PLACES.filter((path) => !read.has(targetOf(path))).flatMap((path) => {
     const lines = (ifReadable(() => tree.text(path)) ?? '').split('\n');
     return lines.flatMap((line, index) => {
       const value = new RegExp(`${DRIVER_OPTION}\\s*=\\s*([\\w-]+)`, 'i').exec(line)?.[1];

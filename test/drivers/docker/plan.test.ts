@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { fileStep } from '../../../src/change/file-step.ts';
 import type { Step } from '../../../src/change/plan.ts';
 import { docker } from '../../../src/drivers/docker/docker.ts';
 import { withDriver } from '../../../src/drivers/docker/plan-files.ts';
@@ -347,6 +348,54 @@ describe('running containers', () => {
       expectBefore: { running: 'web' },
     });
     expect(made.notes.at(-1)?.text).toMatch(/slicectl undo switches it off again/);
+  });
+
+  describe('under the jobs of an undo', () => {
+    const job = (verb: 'stop' | 'restart'): Step => ({
+      kind: 'unit',
+      manager: 'system',
+      unit: 'docker.service',
+      verb,
+      purpose: 'its files go back',
+    });
+
+    async function impacts(
+      info: Readonly<Record<string, unknown>>,
+      ...plans: readonly (readonly Step[])[]
+    ): Promise<readonly (readonly string[])[]> {
+      await startEngine(socketPath(), info, [{ name: 'job' }, { name: 'web', restart: 'always' }]);
+      const [facts] = await docker.read(fakeHost(files, { processes: [dockerd(socketPath())] }));
+      if (facts === undefined) throw new Error('no Docker was found');
+      return plans.map((steps) =>
+        (docker.impact?.(facts, steps) ?? []).map(({ text, items }) => `${text}: ${items?.join(' ')}`),
+      );
+    }
+
+    it('stop by a restart, and come back by their policy', async () => {
+      expect(await impacts({}, [job('restart')])).toEqual([
+        [
+          '1 container will stop, and be started again by its restart policy: web',
+          '1 container will stop, and may stay down: job (no restart policy)',
+        ],
+      ]);
+    });
+
+    it('stay down where Docker stops', async () => {
+      expect(await impacts({}, [job('stop')], [])).toEqual([
+        ['2 containers will stop, and stay down until Docker is started: job web'],
+        [],
+      ]);
+    });
+
+    it('go on only by a live-restore that the files still have afterwards', async () => {
+      files.put(FILE, '{"live-restore": true}');
+      const off = fileStep(files.tree, FILE, new TextEncoder().encode('{}'), 'as before');
+      const seen = await impacts({ LiveRestoreEnabled: true }, [job('restart')], [...off, job('restart')]);
+      expect(seen).toEqual([
+        ['2 containers go on by live-restore: job web'],
+        [expect.stringContaining('be started again'), expect.stringContaining('may stay down')],
+      ]);
+    });
   });
 
   it('do not keep a swarm in place, which has no live-restore', async () => {
