@@ -1,10 +1,10 @@
-import { isIP } from 'node:net';
 import { quote } from '../../core/errors.ts';
 import type { JsonDocument, JsonPath } from '../formats/json.ts';
 import { isTemplate, TEMPLATE_HINT } from '../formats/template.ts';
 import type { Finding, ObservedDriver } from '../model.ts';
 import { type DockerFlag, flagValue } from './flags.ts';
 import { isObject } from './lint.ts';
+import { lintFormats } from './lint-formats.ts';
 import type { DockerRules } from './rules.ts';
 
 const LOG_LEVELS = ['panic', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'];
@@ -23,23 +23,12 @@ export function lintValues(
     path: document.path,
     ...document.position(keys),
   });
-  const findings: Finding[] = [];
+  const findings: Finding[] = [...lintFormats(document, rules)];
   for (const [index, mirror] of list(document.value(['registry-mirrors'])).entries()) {
     if (/^https?:\/\//i.test(mirror)) continue;
     const what = `the registry mirror ${quote(mirror)} does not begin with http:// or https://`;
     const way = isTemplate(mirror) ? TEMPLATE_HINT : `write "https://${mirror.replace(/^\w+:\/\//, '')}"`;
     findings.push(stop(['registry-mirrors', index], 'docker-mirror', what, way));
-  }
-  for (const [index, address] of list(document.value(['dns'])).entries()) {
-    if (isAddress(address, rules)) continue;
-    const what = `the name server ${quote(address)} is no IP address`;
-    const bare = address.trim();
-    const way = isTemplate(address)
-      ? TEMPLATE_HINT
-      : isAddress(bare, rules)
-        ? `write "${bare}"`
-        : 'write its IP address, or remove it';
-    findings.push(stop(['dns', index], 'docker-dns', what, way));
   }
   const level = document.value(['log-level']);
   if (typeof level === 'string' && level !== '' && !isLevel(level, rules)) {
@@ -60,12 +49,6 @@ export function lintValues(
     );
   }
   return findings;
-}
-
-/** `config.DNS` in daemon/config/config.go; Go takes no zone and no leading zeros. */
-function isAddress(text: string, { exactAddresses }: DockerRules): boolean {
-  const address = exactAddresses ? text : text.trim();
-  return (exactAddresses && address === '') || (isIP(address) !== 0 && !address.includes('%'));
 }
 
 /** `warning` went with Docker 23. */

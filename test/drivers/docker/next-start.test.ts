@@ -106,8 +106,8 @@ describe('what daemons take without a word and do not do', () => {
     ['{"containerd-plugins-namespace": "x"}', 'docker-option-key', 'warning', 1, 2],
     ['{"http-proxy": "http://x"}', 'docker-misplaced-key', 'warning', 1, 2],
     ['{"registry-mirrors": ["https://a", "b.example"]}', 'docker-mirror', 'error', 1, 36],
-    ['{"dns": ["9.9.9.9", " 10.0.0.1"]}', 'docker-dns', 'error', 1, 21],
-    ['{"dns": ["ns.example"]}', 'docker-dns', 'error', 1, 10],
+    ['{"dns": ["9.9.9.9", " 10.0.0.1"]}', 'docker-value', 'error', 1, 21],
+    ['{"dns": ["ns.example"]}', 'docker-value', 'error', 1, 10],
     ['{"default-runtime": "nvidia"}', 'docker-default-runtime', 'error', 1, 2],
     ['{"cgroup-parent": "/jobs", "exec-opts": ["native.cgroupdriver=systemd"]}', 'docker-cgroup-parent', 'error', 1, 2],
   ];
@@ -124,19 +124,46 @@ describe('what daemons take without a word and do not do', () => {
     const servers = ['::ffff:1.2.3.4', ' 10.0.0.1', '010.0.0.1', 'fe80::1%eth0', '', '1.2.3.4/24'];
     const verdicts = servers.map((server) => {
       const { findings } = nextStart(JSON.stringify({ dns: [server] }), '', version);
-      return findings.some(({ code }) => code === 'docker-dns') ? '-' : '+';
+      return findings.some(({ code }) => code === 'docker-value') ? '-' : '+';
     });
     expect(verdicts.join('')).toBe(taken);
+  });
+
+  // One that 26.1.5 and 28.5.2 take, and one that they refuse.
+  it.each<readonly [key: string, right: unknown, wrong: unknown, column: number]>([
+    ['default-gateway', '10.0.0.1', '10.0.0.1/24', 2],
+    ['default-gateway-v6', 'fe80::1', 'fe80::1%eth0', 2],
+    ['host-gateway-ip', '', 'host-gateway', 2],
+    ['ip', '0.0.0.0', ' 10.0.0.1', 2],
+    ['dns-search', ['.', 'Example.org.', ' a.b'], ['a_b'], 16],
+    ['labels', ['a b=c', '=b'], ['gpu'], 12],
+    ['labels', ['com.dockerx=1'], ['com.docker.x=1'], 12],
+    ['node-generic-resources', ['gpu=2'], ['gpu'], 28],
+    ['default-shm-size', '1.5g', '64x', 2],
+    ['default-shm-size', '64 MiB', '', 2],
+    ['default-cgroupns-mode', 'host', 'Host', 2],
+    ['default-ipc-mode', 'shareable', 'host', 2],
+    ['log-format', 'json', 'yaml', 2],
+    ['max-concurrent-downloads', 0, -1, 2],
+    ['max-download-attempts', 0, -1, 2],
+    ['mtu', 0, -1, 2],
+    ['builder', { gc: { enabled: true } }, { gc: { enabled: 'true' } }, 19],
+    ['builder', { gc: { defaultKeepStorage: '20GB' } }, { gc: { defaultKeepStorage: 20 } }, 19],
+  ])('%s may be %j and not %j', (key, right, wrong, column) => {
+    expect(nextStart(JSON.stringify({ [key]: right })).findings).toEqual([]);
+    expect(nextStart(JSON.stringify({ [key]: wrong })).findings).toEqual([
+      expect.objectContaining({ code: 'docker-value', severity: 'error', line: 1, column }),
+    ]);
   });
 
   it('says how to write a name server, and of a place of a template that it is one', () => {
     const hints = [' 10.0.0.1', 'ns.example', '{{ dns }}'].map((server) => {
       const { findings } = nextStart(JSON.stringify({ dns: [server] }));
-      return findings.find(({ code }) => code === 'docker-dns')?.hint;
+      return findings.find(({ code }) => code === 'docker-value')?.hint;
     });
     expect(hints).toEqual([
       'write "10.0.0.1"',
-      'write its IP address, or remove it',
+      'write an address without zone or leading zeros, or remove it',
       expect.stringMatching(/template/),
     ]);
     const { findings } = nextStart('{"registry-mirrors": ["{{ mirror }}"]}');
