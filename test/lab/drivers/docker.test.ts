@@ -121,7 +121,7 @@ describe.each(DOCKER_MACHINES)('Docker $docker on $name', ({ name, docker }) => 
     await lab.write(DAEMON_JSON, '{"debug": true, "exec-opts": ["native.cgroupdriver=cgroupfs"]}\n');
     const status = await lab.slicectl(['driver', 'status']);
     expect(status.code).toBe(3);
-    expect(status.stdout).toMatch(/error: Docker: .*exec-opts.*\/etc\/docker\/daemon\.json/);
+    expect(status.stdout).toMatch(/error: Docker .*exec-opts.*\/etc\/docker\/daemon\.json/);
     const untouched = await lab.fingerprint();
     const told = await lab.done('driver', 'align', '--to', 'systemd', '--dry-run');
     expect(told.stdout).toMatch(/^warning: exec-opts leaves \/etc\/docker\/daemon\.json/m);
