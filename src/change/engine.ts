@@ -99,7 +99,10 @@ export interface BackResult {
   readonly problems: readonly string[];
 }
 
-/** Takes back what was begun, as far as it can: a step that fails does not keep the others. */
+/**
+ * Takes back what was begun, as far as it can: a step that fails does not keep the others. But where a unit did not start,
+ * nothing is checked any more: a check would wait a long time for what does not run, and say the same.
+ */
 export async function goBack(context: ChangeContext, journal: Journal, way: WayBack): Promise<BackResult> {
   const { steps, begun } = way;
   const problems: string[] = [];
@@ -107,7 +110,9 @@ export async function goBack(context: ChangeContext, journal: Journal, way: WayB
   noteDown(() => journal.append({ event: 'undoing' }));
   const todo = await planBack(context, way);
   const foreign = foreignPaths(context, way);
+  let isDown = false;
   for (const [at, { of, step }] of todo.entries()) {
+    if (isDown && step.kind === 'check') continue;
     const tell = teller(context, 'back', step, at, todo.length);
     tell('begin');
     try {
@@ -120,6 +125,7 @@ export async function goBack(context: ChangeContext, journal: Journal, way: WayB
       tell('failed', message);
       problems.push(`${describeStep(step)}: ${message}`);
       if (step.kind === 'file' || step.kind === 'property') isBack = false;
+      if (step.kind === 'unit') isDown = true;
     }
   }
   if (isBack) {

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { posix } from 'node:path';
-import { errnoOf, quote, SlicectlError } from '../core/errors.ts';
+import { badInput, errnoOf, quote, SlicectlError } from '../core/errors.ts';
 import { DISK, type Disk, syncFolder, writeFully } from '../host/disk.ts';
 import { writeRefusal } from '../host/file-refusal.ts';
 import { readRegularFile } from '../host/files.ts';
@@ -48,16 +48,22 @@ export interface Store {
 
 /**
  * The journal of a tree: in /var/lib/slicectl/journal below its root, or for this host and a normal user in
- * $XDG_STATE_HOME. Makes nothing.
+ * $XDG_STATE_HOME. Makes nothing. `E_INPUT` for a user without a home.
  */
 export function openStore(tree: RootTree, self: Self, disk: Disk = DISK, paths: HostPaths = HOST): Store {
   const { uid, env } = self;
-  const state = env.XDG_STATE_HOME || `${env.HOME ?? ''}/.local/state`;
   const folder =
     tree.isHost && uid !== 0
-      ? posix.join(state, 'slicectl/journal')
+      ? posix.join(stateOfUser(env), 'slicectl/journal')
       : tree.onHost(tree.follow('/var/lib/slicectl/journal'));
   return { folder, uid, paths, disk };
+}
+
+/** As the XDG Base Directory Specification has it, by which a relative path does not count. */
+function stateOfUser({ XDG_STATE_HOME = '', HOME = '' }: Self['env']): string {
+  if (XDG_STATE_HOME.startsWith('/')) return XDG_STATE_HOME;
+  if (HOME.startsWith('/')) return posix.join(HOME, '.local/state');
+  throw badInput('HOME is not set, so that nobody knows where the journal of this user is', 'set it');
 }
 
 /** Takes the lock under which one change at a time is made or undone. `E_LOCKED` names who holds it. */
@@ -257,12 +263,11 @@ function removeUnbegun({ folder, disk }: Store): void {
 function makeFolder(store: Store): void {
   const { folder, uid, disk } = store;
   try {
-    if (!fs.existsSync(folder)) {
-      const above = posix.dirname(folder);
-      const first = disk.mkdirSync(above, { recursive: true, mode: uid === 0 ? 0o755 : 0o700 }) ?? folder;
-      disk.mkdirSync(folder, 0o700);
-      for (let at = folder; at.length >= first.length; at = posix.dirname(at)) syncFolder(disk, posix.dirname(at));
-    }
+    const missing: string[] = [];
+    for (let at = folder; !fs.existsSync(at); at = posix.dirname(at)) missing.unshift(at);
+    // One by one: where the kernel makes no folders, as in /proc, Node's own recursion does not end.
+    for (const path of missing) disk.mkdirSync(path, path === folder || uid !== 0 ? 0o700 : 0o755);
+    for (const path of missing.toReversed()) syncFolder(disk, posix.dirname(path));
   } catch (error) {
     throw writeRefusal(error, folder, uid);
   }

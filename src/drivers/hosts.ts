@@ -4,7 +4,7 @@ import { badInput, quote, SlicectlError } from '../core/errors.ts';
 import { systemdIsBooted } from '../host/cgroups.ts';
 import type { HostPaths } from '../host/paths.ts';
 import { HOST } from '../host/paths.ts';
-import { RootTree } from '../host/root-tree.ts';
+import { openTree } from '../host/root-tree.ts';
 import type { Self } from '../host/self.ts';
 import { type DriverHost, type LiveHost, RUNTIME_NAMES } from './model.ts';
 
@@ -22,10 +22,7 @@ export interface HostRequest {
  * assumption that is none.
  */
 export async function openHost({ root, assume = [], self, paths = HOST }: HostRequest): Promise<DriverHost> {
-  const tree = new RootTree(root ?? '/');
-  if (root !== undefined && !statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
-    throw badInput(`--root ${quote(root)} is not a folder`, 'name the folder where the tree of the image lies');
-  }
+  const tree = openTree(root);
   const live = tree.isHost && root === undefined ? await openLive(paths, self) : undefined;
   return { tree, live, assumed: new Map(assume.map(parseAssumption)), self };
 }

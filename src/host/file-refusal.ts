@@ -44,6 +44,7 @@ const EXPLAINED: Readonly<Record<string, Words>> = {
   EDQUOT: NO_SPACE,
   ELOOP: TURNED,
   ENOTDIR: TURNED,
+  ENOENT: () => ['cannot be written: a folder above it is not there', 'see what became of that folder'],
   EISDIR: IN_THE_WAY,
   EEXIST: IN_THE_WAY,
   ENAMETOOLONG: () => ['has a name that leaves no room for a temporary one beside it', 'give it a shorter name'],

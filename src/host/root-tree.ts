@@ -1,6 +1,6 @@
-import { type Dirent, lstatSync, readdirSync, readFileSync, readlinkSync, type Stats } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { posix } from 'node:path';
-import { errnoOf, quote, SlicectlError } from '../core/errors.ts';
+import { badInput, errnoOf, quote, SlicectlError } from '../core/errors.ts';
 
 /** As the kernel has it (MAXSYMLINKS, include/linux/namei.h). */
 const MOST_LINKS = 40;
@@ -155,6 +155,14 @@ export class RootTree {
       throw fileError(target, `cannot be read (${errnoOf(error) ?? String(error)})`, error);
     }
   }
+}
+
+/** The tree of `--root DIR`, or of this host. `E_INPUT` for what is no folder. */
+export function openTree(root: string | undefined): RootTree {
+  if (root !== undefined && !statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
+    throw badInput(`--root ${quote(root)} is not a folder`, 'name the folder where the tree of the image lies');
+  }
+  return new RootTree(root);
 }
 
 function fileError(path: string, what: string, cause?: unknown): SlicectlError {

@@ -166,6 +166,15 @@ it("is a user's own for a user, and below the root for a tree", () => {
   expect(openStore(new RootTree(), user).folder).toBe('/home/a/.local/state/slicectl/journal');
   const state = { ...user, env: { HOME: '/home/a', XDG_STATE_HOME: '/s' } };
   expect(openStore(new RootTree(), state).folder).toBe('/s/slicectl/journal');
+  const relative = { ...user, env: { HOME: '/home/a', XDG_STATE_HOME: 's' } };
+  expect(openStore(new RootTree(), relative).folder).toBe('/home/a/.local/state/slicectl/journal');
+  expect(() => openStore(new RootTree(), { ...user, env: {} })).toThrow(expect.objectContaining({ code: 'E_INPUT' }));
   expect(openStore(new RootTree(root), user).folder).toBe(join(root, 'var/lib/slicectl/journal'));
   expect(openStore(new RootTree(), { ...user, uid: 0 }).folder).toBe('/var/lib/slicectl/journal');
+});
+
+it('refuses a place where the kernel makes no folders', () => {
+  const self = { uid: 1000, env: { XDG_STATE_HOME: '/proc/none/state' }, cwd: '/', parentPid: 1 };
+  const lock = (): unknown => lockStore(openStore(new RootTree(), self), 'a test');
+  expect(lock).toThrow(expect.objectContaining({ code: 'E_FILE' }));
 });

@@ -1,5 +1,5 @@
 import { listChanges, openStore, readChange, sizeOf } from '../../change/journal.ts';
-import { RootTree } from '../../host/root-tree.ts';
+import { openTree } from '../../host/root-tree.ts';
 import { readSelf } from '../../host/self.ts';
 import { print } from '../output.ts';
 import { changeJson, changeText, historyText } from '../render/history.ts';
@@ -12,7 +12,7 @@ export interface HistoryOptions {
 
 /** `slicectl history [ID]`: all lasting changes, or one with its steps. */
 export async function history(id: string | undefined, { json, root }: HistoryOptions): Promise<number> {
-  const store = openStore(new RootTree(root ?? '/'), readSelf());
+  const store = openStore(openTree(root), readSelf());
   const changes = id === undefined ? listChanges(store) : [readChange(store, id)];
   if (json) {
     const all = changes.map((change) => changeJson(change, sizeOf(store, change.id)));
