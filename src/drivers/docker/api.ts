@@ -14,14 +14,29 @@ export type ApiAnswer =
 const TIMEOUT_MS = 5_000;
 const MOST_BYTES = 64 * 1024 * 1024;
 
+/** Making and starting a container takes longer than telling something. */
+const CALL_TIMEOUT_MS = 30_000;
+
 /** One GET of Docker's API over a unix socket. Always answers, within the deadline. */
 export function getDocker(socket: string, path: string, timeoutMs = TIMEOUT_MS): Promise<ApiAnswer> {
+  return callDocker(socket, 'GET', path, undefined, timeoutMs);
+}
+
+/** One call of Docker's API. Always answers, within the deadline. */
+export function callDocker(
+  socket: string,
+  method: 'GET' | 'POST' | 'DELETE',
+  path: string,
+  body?: unknown,
+  timeoutMs = CALL_TIMEOUT_MS,
+): Promise<ApiAnswer> {
   return new Promise((resolve) => {
     const fail = (reason: string, denied = false): void => resolve({ ok: false, reason, denied });
     const late = `does not answer within ${timeoutMs / 1000} s`;
     const signal = AbortSignal.timeout(timeoutMs);
+    const json = body === undefined ? {} : { 'Content-Type': 'application/json' };
     const asked = request(
-      { socketPath: socket, path, headers: { Host: 'docker' }, agent: false, signal },
+      { socketPath: socket, method, path, headers: { Host: 'docker', ...json }, agent: false, signal },
       (response) => {
         const parts: Buffer[] = [];
         let size = 0;
@@ -37,7 +52,7 @@ export function getDocker(socket: string, path: string, timeoutMs = TIMEOUT_MS):
       },
     );
     asked.on('error', (error) => fail(signal.aborted ? late : words(error), errnoOf(error) === 'EACCES'));
-    asked.end();
+    asked.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
 

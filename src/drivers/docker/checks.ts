@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CheckResult, CheckTable } from '../../change/plan.ts';
+import { HOST } from '../../host/paths.ts';
 import { getDocker } from './api.ts';
 import { getInfo, type InfoAnswer, saysWhat } from './info.ts';
 import { isObject } from './lint.ts';
+import { probeContainer } from './probe.ts';
 
 /** How long a check waits; tests shorten it. */
 export interface CheckOptions {
@@ -32,6 +34,7 @@ export function dockerChecks(options: CheckOptions = {}): CheckTable {
       if (!answer.ok) return { ok: false, found: saysWhat(socket, answer) };
       return { ok: isAsked(answer), found: `live-restore is ${answer.info.liveRestore ? 'on' : 'off'}` };
     },
+    'docker-probe': ({ driver = '', socket = '' }) => probeContainer(socket, driver, HOST.proc),
     'docker-containers': ({ running = '', socket = '' }) =>
       containersRun(running.split(' ').filter(Boolean), socket, options),
   };

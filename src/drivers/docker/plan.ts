@@ -118,6 +118,12 @@ function restartSteps(facts: DockerFacts, request: AlignRequest): readonly Step[
       purpose: `Docker says that its driver is ${request.to}`,
       ...(run.observed && { purposeBefore: `Docker says that its driver is ${run.observed.driver}` }),
     },
+    {
+      kind: 'check',
+      check: 'docker-probe',
+      expect: { driver: request.to, socket },
+      purpose: `a fresh container, of an image at hand and gone at once, gets its group by ${request.to}`,
+    },
     ...(staying.length === 0
       ? []
       : [

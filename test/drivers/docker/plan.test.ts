@@ -219,13 +219,14 @@ describe('the restart', () => {
         expect: { driver: 'systemd', socket: socketPath() },
         expectBefore: { driver: 'cgroupfs', socket: socketPath() },
       }),
+      expect.objectContaining({ check: 'docker-probe', expect: { driver: 'systemd', socket: socketPath() } }),
     ]);
   });
 
   it('is all that is left where the files are right already', async () => {
     files.put(FILE, driverFile('systemd'));
     const made = await planLive();
-    expect([made.files, kinds(made.after)]).toEqual([[], ['restart', 'docker-driver']]);
+    expect([made.files, kinds(made.after)]).toEqual([[], ['restart', 'docker-driver', 'docker-probe']]);
   });
 
   it('is not made for a daemon that has the driver already', async () => {
@@ -336,6 +337,7 @@ describe('running containers', () => {
       'docker-live-restore',
       'restart',
       'docker-driver',
+      'docker-probe',
       'docker-containers',
     ]);
   });
