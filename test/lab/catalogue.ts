@@ -10,6 +10,10 @@ export interface MachineSpec {
   readonly systemd: number;
   /** Added to the kernel command line of an emulated machine. */
   readonly kernelArguments: readonly string[];
+  /** How the CPUs of an emulated machine lie: four alike unless told. */
+  readonly layout?: 'numa';
+  /** Only for who asks for it by its name, and in no list of machines to try. */
+  readonly onRequest?: true;
 }
 
 const container = (name: string, suite: string, systemd: number): MachineSpec => ({
@@ -33,6 +37,15 @@ const docker = (name: string, suite: string, systemd: number): MachineSpec => ({
   flavour: 'docker',
 });
 
+/** Eight CPUs, and Docker that does not start at boot. */
+const numa = (name: string, suite: string, systemd: number, ...kernelArguments: string[]): MachineSpec => ({
+  ...emulated(name, suite, systemd, ...kernelArguments),
+  flavour: 'docker',
+  layout: 'numa',
+});
+
+const onRequest = (spec: MachineSpec): MachineSpec => ({ ...spec, onRequest: true });
+
 export const catalogue: readonly MachineSpec[] = [
   container('systemd-252', 'bookworm', 252),
   container('systemd-257', 'trixie', 257),
@@ -44,6 +57,11 @@ export const catalogue: readonly MachineSpec[] = [
   emulated('v2-257', 'trixie', 257),
   emulated('v2-262', 'forky', 262),
   emulated('v1-252', 'bookworm', 252, 'systemd.unified_cgroup_hierarchy=0'),
+  numa('numa-257', 'trixie', 257),
+  numa('numa-262', 'forky', 262),
+  onRequest(numa('numa-252', 'bookworm', 252)),
+  onRequest(numa('numa-257-isolcpus', 'trixie', 257, 'isolcpus=6-7')),
+  onRequest(numa('numa-262-isolcpus', 'forky', 262, 'isolcpus=6-7')),
 ];
 
 /**

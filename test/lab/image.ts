@@ -10,6 +10,7 @@ import {
   dockerScript,
   familyOf,
   hashOf,
+  idleDockerScript,
   initrdScript,
   machineScript,
   type Recipe,
@@ -73,6 +74,7 @@ async function buildDisk(recipe: Recipe, folder: string): Promise<void> {
   await run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', 'slicectl-lab', '-f', key]);
   await copyFile(process.execPath, join(folder, 'node'));
   await bootstrap(recipe, folder, [
+    ...(recipe.flavour === 'docker' ? [`--customize-hook=sh '${idleDockerScript}' "$1"`] : []),
     `--essential-hook=sh '${initrdScript}' "$1"`,
     `--customize-hook=sh '${machineScript}' "$1" '${folder}'`,
   ]);

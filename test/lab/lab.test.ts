@@ -7,7 +7,8 @@ import { isAlive } from './process.ts';
 import { readRecord } from './record.ts';
 
 /** Machines to try, all unless SLICECTL_LAB names some, separated by commas. */
-const chosen = process.env.SLICECTL_LAB?.split(',') ?? catalogue.map((spec) => spec.name);
+const chosen =
+  process.env.SLICECTL_LAB?.split(',') ?? catalogue.filter((spec) => !spec.onRequest).map((spec) => spec.name);
 const isChosen = (name: string): boolean => chosen.includes(name);
 
 describe.each(catalogue.filter((spec) => isChosen(spec.name)))('$name', ({ name, systemd }) => {

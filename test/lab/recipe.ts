@@ -39,6 +39,9 @@ const dockerPackages = [
   'e2fsprogs',
 ];
 
+/** What of them a machine gets that is slow: containers by Docker, and no more. */
+const emulatedDockerPackages = ['docker.io', 'containerd', 'runc', 'iptables', 'busybox-static'];
+
 /** All that decides what is in a tree or a disk: equal recipes give interchangeable images. */
 export interface Recipe {
   readonly kind: Kind;
@@ -57,13 +60,16 @@ export const machineScript = join(labFolder, 'image/machine.sh');
 export const initrdScript = join(labFolder, 'image/initrd.sh');
 export const dockerScript = join(labFolder, 'image/docker.sh');
 
+export const idleDockerScript = join(labFolder, 'image/idle-docker.sh');
+
 export function recipeOf({ kind, suite, flavour }: MachineSpec): Recipe {
   const emulated = kind === 'emulated';
   const scripts = [
     setupScript,
     ...(emulated ? [machineScript, initrdScript] : []),
-    ...(flavour === 'docker' ? [dockerScript] : []),
+    ...(flavour === 'docker' ? [dockerScript, ...(emulated ? [idleDockerScript] : [])] : []),
   ];
+  const ofDocker = emulated ? emulatedDockerPackages : dockerPackages;
   return {
     kind,
     suite,
@@ -72,7 +78,7 @@ export function recipeOf({ kind, suite, flavour }: MachineSpec): Recipe {
       ...basePackages,
       ...(emulated ? machinePackages : []),
       // One package in bookworm.
-      ...(flavour === 'docker' ? [...dockerPackages, ...(suite === 'bookworm' ? [] : ['docker-cli'])] : []),
+      ...(flavour === 'docker' ? [...ofDocker, ...(suite === 'bookworm' ? [] : ['docker-cli'])] : []),
     ],
     // The Release file of a suite in preparation may be older than it promises to be.
     options: suite === 'forky' ? ['--aptopt=Acquire::Check-Valid-Until "false"'] : [],

@@ -1,0 +1,244 @@
+import { intersection, parseIndexSet } from '../../../src/core/cpuset.ts';
+import { catalogue } from '../catalogue.ts';
+import { type ExecOptions, type Machine, machine } from '../machine.ts';
+import { type Outcome, sleep } from '../process.ts';
+import { MASKS_PROGRAM, type Mask, parseMasks, parseSeen, SEEN_PROGRAM, type Seen } from './masks.ts';
+
+const chosen = process.env.SLICECTL_LAB?.split(',');
+
+/** Machines with 8 CPUs as 2 packages and nodes × 2 cores × 2 threads; SLICECTL_LAB names others than these. */
+export const NUMA_MACHINES = catalogue
+  .filter(({ layout, kernelArguments }) => layout === 'numa' && kernelArguments.length === 0)
+  .filter(({ name, onRequest }) => chosen?.includes(name) ?? !onRequest)
+  .map(({ name, systemd }) => ({ name, systemd }));
+
+/** The same with `isolcpus=6-7` on the kernel command line. */
+export const ISOLCPUS_MACHINES = catalogue
+  .filter(({ kernelArguments }) => kernelArguments.includes('isolcpus=6-7'))
+  .filter(({ name, onRequest }) => chosen?.includes(name) ?? !onRequest)
+  .map(({ name, systemd }) => ({ name, systemd }));
+
+/**
+ * Where a busy loop runs: a slice by its name gets a service of its own (`-.slice` is the root slice, any other one is
+ * made by that), `login` is a session of alice's, `user` a unit of her user manager, the others are containers of Docker.
+ */
+export type Where = 'login' | 'user' | 'docker-systemd' | 'docker-cgroupfs' | `${string}.slice`;
+
+/** All places where work can be that reservations have to think of. */
+export const EVERYWHERE: readonly Where[] = [
+  'system.slice',
+  'user.slice',
+  'login',
+  'user',
+  '-.slice',
+  'machine.slice',
+  'docker-systemd',
+  'docker-cgroupfs',
+];
+
+/** Busy loops that were started: processes called `busy`. */
+export interface Busy {
+  readonly where: Where;
+  /** What systemd or Docker knows it by: `busy-system.service`; for `user`, in alice's manager. */
+  readonly name: string;
+  /** Where the kernel says that they are. */
+  readonly cgroup: string;
+  readonly pids: readonly number[];
+}
+
+/** The cpuset files of a group; undefined where it has none. */
+export interface CpusetFiles {
+  readonly asked: string | undefined;
+  readonly effective: string | undefined;
+  readonly partition: string | undefined;
+}
+
+/** One machine for the tests of one file. A test that needs it as it was made ends it and opens another one. */
+export class CpuLab {
+  readonly #machine: Machine;
+
+  private constructor(own: Machine) {
+    this.#machine = own;
+  }
+
+  static async open(name: string, suffix: string): Promise<CpuLab> {
+    const lab = new CpuLab(await machine(`${name}.${suffix}`));
+    await lab.out('cat >/usr/local/bin/busy; chmod 755 /usr/local/bin/busy', { input: BUSY_PROGRAM });
+    return lab;
+  }
+
+  sh(script: string, options: ExecOptions = {}): Promise<Outcome> {
+    return this.#machine.exec(['sh', '-c', script], options);
+  }
+
+  /** Runs a script that must end with 0, and gives what it printed. */
+  async out(script: string, options: ExecOptions = {}): Promise<string> {
+    const { code, stdout, stderr } = await this.sh(script, options);
+    if (code !== 0) throw new Error(`status ${code} of ${script}\n${stdout}${stderr}`);
+    return stdout.trim();
+  }
+
+  slicectl(argv: readonly string[], options: ExecOptions = {}): Promise<Outcome> {
+    return this.#machine.exec(['slicectl', ...argv], options);
+  }
+
+  /** slicectl that must end with 0. */
+  async done(...argv: string[]): Promise<Outcome> {
+    const ended = await this.slicectl(argv);
+    if (ended.code !== 0)
+      throw new Error(`status ${ended.code} of slicectl ${argv.join(' ')}\n${ended.stdout}${ended.stderr}`);
+    return ended;
+  }
+
+  push(localPath: string, remotePath: string): Promise<void> {
+    return this.#machine.push(localPath, remotePath);
+  }
+
+  async write(path: string, text: string): Promise<void> {
+    await this.out(`mkdir -p "$(dirname '${path}')"; cat >'${path}'`, { input: text });
+  }
+
+  /** A boot takes an emulated machine about a minute and a half. */
+  reboot(): Promise<void> {
+    return this.#machine.reboot();
+  }
+
+  down(): Promise<void> {
+    return this.#machine.down();
+  }
+
+  /** Waits until a script succeeds: for what systemd or the kernel does in its own time. */
+  async until(script: string): Promise<void> {
+    for (let left = 150; left > 0; left -= 1) {
+      if ((await this.sh(script)).code === 0) return;
+      await sleep(200);
+    }
+    const { stdout, stderr } = await this.sh(script);
+    throw new Error(`still not so: ${script}\n${stdout}${stderr}`);
+  }
+
+  /** `KEY=VALUE` that systemctl shows of a unit. */
+  async show(unit: string, ...properties: string[]): Promise<Record<string, string>> {
+    const text = await this.out(`systemctl show -- '${unit}' | grep -E '^(${properties.join('|')})='; true`);
+    return Object.fromEntries(
+      text.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+    );
+  }
+
+  /** What is in the cpuset files of `/system.slice`, `/`, …, without the newline. */
+  async cpuset(group: string): Promise<CpusetFiles> {
+    const names = ['cpuset.cpus', 'cpuset.cpus.effective', 'cpuset.cpus.partition'];
+    const text = await this.out(
+      `cd /sys/fs/cgroup'${group}' && for name in ${names.join(' ')}; do if [ -e $name ]; then echo "=$(cat $name)"; else echo; fi; done`,
+    );
+    const [asked, effective, partition] = text.split('\n').map((line) => (line === '' ? undefined : line.slice(1)));
+    return { asked, effective, partition };
+  }
+
+  /** Every thread of the machine but those of this look. */
+  async masks(): Promise<readonly Mask[]> {
+    return parseMasks(await this.#perl(MASKS_PROGRAM));
+  }
+
+  /** The threads that may run on any of the CPUs (`6-7`). */
+  async whoMayRunOn(cpus: string): Promise<readonly Mask[]> {
+    const asked = parseIndexSet(cpus, 'cpus');
+    return (await this.masks()).filter(({ allowed }) => intersection(allowed, asked).length > 0);
+  }
+
+  /** The user threads that were seen running within so many seconds of the machine's clock, and where. */
+  async seenRunning(seconds: number): Promise<readonly Seen[]> {
+    return parseSeen(await this.#perl(SEEN_PROGRAM, String(seconds)));
+  }
+
+  /** The share of each CPU's time that tasks had (user, nice, system) in a window; by CPU number, 0 to 1. */
+  async busyShares(seconds: number): Promise<readonly number[]> {
+    const stat = `grep '^cpu[0-9]' /proc/stat`;
+    const text = await this.out(`${stat}; echo --; sleep ${seconds}; ${stat}`);
+    const [before = [], after = []] = text.split('--\n').map(tasksTimes);
+    return after.map(({ tasks, all }, cpu) => {
+      const first = before[cpu] ?? { tasks: 0, all: 0 };
+      return all === first.all ? 0 : (tasks - first.tasks) / (all - first.all);
+    });
+  }
+
+  /** Starts busy loops at a place and waits until they run. Twice at one place needs a name of its own. */
+  async busy(where: Where, { loops = 1, name = unitName(where) }: BusyOptions = {}): Promise<Busy> {
+    await this.#start(where, name, `${name} ${loops}`);
+    const pgrep = `pgrep -f '[/]busy ${name} '`;
+    await this.until(`[ $(${pgrep} | wc -l) -eq ${loops} ]`);
+    const pids = (await this.out(pgrep)).split('\n').map(Number);
+    const cgroup = await this.out(`sed -n 's/^0:://p' /proc/${pids[0]}/cgroup`);
+    return { where, name, cgroup, pids };
+  }
+
+  /** Ends every busy loop, with its unit or container. */
+  async calm(): Promise<void> {
+    await this.out(`docker rm --force $(docker ps --all --quiet --filter name=busy) >/dev/null 2>&1
+      systemctl stop 'busy*.service' 2>/dev/null
+      pkill -KILL -x busy
+      while pgrep -x busy >/dev/null; do sleep 0.1; done
+      systemctl reset-failed 'busy*.service' 2>/dev/null; true`);
+  }
+
+  /**
+   * Docker on this driver, with an image called busybox. Containers that run go on, those of the other driver too.
+   */
+  async docker(driver: 'systemd' | 'cgroupfs'): Promise<void> {
+    const settings = { 'exec-opts': [`native.cgroupdriver=${driver}`], 'live-restore': true };
+    await this.write('/etc/docker/daemon.json', JSON.stringify(settings));
+    await this.out(
+      `systemctl reset-failed docker.service 2>/dev/null; systemctl start docker.socket && systemctl restart docker.service
+      docker image inspect busybox >/dev/null 2>&1 || docker import /usr/local/share/lab/busybox.tar busybox`,
+      { timeoutMs: 600_000 },
+    );
+  }
+
+  #perl(program: string, ...argv: string[]): Promise<string> {
+    return this.out(`perl - ${argv.join(' ')}`, { input: program });
+  }
+
+  async #start(where: Where, name: string, argv: string): Promise<void> {
+    const service = (slice: string, command: string) =>
+      this.out(`systemd-run --quiet --collect --slice=${slice} --unit=${name} ${command}`);
+    if (where === 'docker-systemd' || where === 'docker-cgroupfs') {
+      const driver = where === 'docker-systemd' ? 'systemd' : 'cgroupfs';
+      const now = (await this.sh(`docker info --format '{{.CgroupDriver}}'`)).stdout.trim();
+      if (now !== driver) await this.docker(driver);
+      await this.out(
+        `docker run --detach --network none --name ${name} --volume /usr/local/bin/busy:/busy busybox /busy ${argv}`,
+      );
+    } else if (where === 'user') {
+      await this.out(`systemd-run --user --quiet --collect --unit=${name} busy ${argv}`, { user: 'alice' });
+      // A session of root's would keep su from getting one of its own.
+    } else if (where === 'login') await service('system.slice', `su --login alice -c 'exec busy ${argv}'`);
+    else await service(where, `busy ${argv}`);
+  }
+}
+
+export interface BusyOptions {
+  /** How many loops; 1 unless told. */
+  readonly loops?: number;
+  /** Begins with `busy`. */
+  readonly name?: string;
+}
+
+const BUSY_PROGRAM = `#!/bin/sh
+i=1
+while [ $i -lt $2 ]; do "$0" "$1" 1 & i=$((i + 1)); done
+while :; do :; done
+`;
+
+const unitName = (where: Where): string => `busy-${where.replace(/\.slice$/, '').replace(/^-$/, 'root')}`;
+
+/** Ticks by CPU number: those of tasks, and all. */
+function tasksTimes(text: string): { tasks: number; all: number }[] {
+  const times: { tasks: number; all: number }[] = [];
+  for (const line of text.trim().split('\n')) {
+    const [cpu = '', ...fields] = line.split(/\s+/);
+    const ticks = fields.slice(0, 8).map(Number);
+    const [user = 0, nice = 0, system = 0] = ticks;
+    times[Number(cpu.slice(3))] = { tasks: user + nice + system, all: ticks.reduce((sum, each) => sum + each, 0) };
+  }
+  return times;
+}

@@ -1,0 +1,7 @@
+#!/bin/sh
+# Runs after docker.sh when the tree is to become a disk: an emulated machine starts Docker when a test asks for it.
+# $1: the tree.
+set -eu
+for unit in docker.service docker.socket containerd.service; do
+	rm -f "$1"/etc/systemd/system/*.wants/$unit
+done
