@@ -7,7 +7,7 @@ import { interrupted, Journal, listChanges, lockStore, type Store } from './jour
 import type { Plan, Step } from './plan.ts';
 import { addUp } from './progress.ts';
 import { checkProperty } from './properties.ts';
-import { assertChecksKnown } from './steps.ts';
+import { actionOf, assertAllKnown } from './steps.ts';
 
 /**
  * Carries out a plan as it was printed. All of it is checked before the first write, each step is written down before and
@@ -69,7 +69,8 @@ function assertAllOver(store: Store): void {
   }
 }
 
-function assertAllowed({ refusals, root, steps }: Plan, { tree, checks }: ChangeContext): void {
+function assertAllowed({ refusals, root, steps }: Plan, context: ChangeContext): void {
+  const { tree } = context;
   const [first] = refusals;
   if (first !== undefined) {
     const { reason, hint } = first;
@@ -78,7 +79,7 @@ function assertAllowed({ refusals, root, steps }: Plan, { tree, checks }: Change
   if (root !== tree.root) throw badInput(`the plan is for the tree ${quote(root)}, not for ${quote(tree.root)}`);
   const alive = tree.isHost ? undefined : steps.find(({ kind }) => kind !== 'file');
   if (alive) throw badInput(`nothing runs below ${quote(root)}, so nobody can ${describeStep(alive)} there`);
-  assertChecksKnown(checks, steps);
+  assertAllKnown(context, steps);
 }
 
 /** Looks at everything that the plan will touch, and asks each manager for its units so that it is known to answer. */
@@ -86,6 +87,7 @@ async function assertAsPlanned(context: ChangeContext, steps: readonly Step[]): 
   checkFiles(context, steps);
   for (const step of steps) {
     if (step.kind === 'property') await checkProperty(context, await context.manager(step.manager), step);
+    if (step.kind === 'action') await actionOf(context, step.action).assertAsPlanned(step.parameters);
     if (step.kind === 'unit') await (await context.manager(step.manager)).state(step.unit);
     if (step.kind === 'reload' || step.kind === 'reset-failed') await context.manager(step.manager);
   }

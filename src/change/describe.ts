@@ -16,6 +16,8 @@ export function describeStep(step: Step): string {
       return `${step.verb} ${step.unit}`;
     case 'reset-failed':
       return `reset the failed state of ${step.unit}`;
+    case 'action':
+      return step.does;
     case 'check':
       return `check that ${step.purpose}`;
   }

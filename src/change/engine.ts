@@ -1,7 +1,7 @@
 import { SlicectlError } from '../core/errors.ts';
 import { describeStep } from './describe.ts';
 import { conflictsOf, tidyFile } from './files.ts';
-import { invert, isRunning, type UndoStep } from './invert.ts';
+import { invert, isRunning, isState, type UndoStep } from './invert.ts';
 import type { Journal, Store } from './journal.ts';
 import type { FileStep, Step } from './plan.ts';
 import type { FinalState, Progress, StepFacts } from './progress.ts';
@@ -94,7 +94,7 @@ export interface WayBack {
 }
 
 export interface BackResult {
-  /** Whether all files and properties are as they were, and the change is over. */
+  /** Whether all files, properties and actions are as they were, and the change is over. */
   readonly isBack: boolean;
   readonly problems: readonly string[];
 }
@@ -124,7 +124,7 @@ export async function goBack(context: ChangeContext, journal: Journal, way: WayB
       const { message } = asError(error);
       tell('failed', message);
       problems.push(`${describeStep(step)}: ${message}`);
-      if (step.kind === 'file' || step.kind === 'property') isBack = false;
+      if (isState(step)) isBack = false;
       if (step.kind === 'unit') isDown = true;
     }
   }
@@ -145,8 +145,7 @@ export async function planBack(hands: Hands, way: Omit<WayBack, 'final'>): Promi
   if (!keepChanged) return all;
   const foreign = foreignPaths(hands, way);
   const left = all.filter(({ step }) => step.kind !== 'file' || !foreign.has(step.path));
-  const isAllKept =
-    wasApplied && foreign.size > 0 && !left.some(({ step }) => step.kind === 'file' || step.kind === 'property');
+  const isAllKept = wasApplied && foreign.size > 0 && !left.some(({ step }) => isState(step));
   return isAllKept ? [] : left;
 }
 
@@ -169,8 +168,7 @@ async function freshSteps(
   startedMs: number,
 ): Promise<ReadonlySet<number>> {
   const fresh = new Set<number>();
-  if (!steps.some((step, number) => begun.has(number) && (step.kind === 'file' || step.kind === 'property')))
-    return fresh;
+  if (!steps.some((step, number) => begun.has(number) && isState(step))) return fresh;
   for (const [number, step] of steps.entries()) {
     if (step.kind !== 'unit' || step.verb === 'stop' || begun.has(number)) continue;
     try {
@@ -185,11 +183,12 @@ async function freshSteps(
 }
 
 /**
- * Steps that an interruption may have undone, by a boot: a unit that has to stand still until the change starts it, and
- * a property that is set until reboot only.
+ * Steps that an interruption may have undone, by a boot: a unit that has to stand still until the change starts it, a
+ * property that is set until reboot only, and actions, which reach into the kernel.
  */
 function mustBeRepeated(steps: readonly Step[], number: number, { done }: Progress): boolean {
   const step = steps[number];
+  if (step?.kind === 'action') return true;
   if (step?.kind === 'property') return step.runtime;
   if (step?.kind !== 'unit' || step.verb !== 'stop') return false;
   return steps.some(

@@ -88,7 +88,29 @@ export interface CheckStep {
   readonly purposeBefore?: string;
 }
 
-export type Step = (FileStep | PropertyStep | ReloadStep | UnitStep | ResetFailedStep | CheckStep) & {
+/**
+ * Something that a layer above knows how to do and to take back, such as giving a slice its CPUs and proving it. What
+ * `action` means is known to the {@link ActionTable} that apply and undo are given.
+ */
+export interface ActionStep {
+  readonly kind: 'action';
+  readonly action: string;
+  /** Plain data, in the words of the action. */
+  readonly parameters: Parameters;
+  /** In a few words: `confine system.slice to CPUs 0-3`. */
+  readonly does: string;
+  /** What taking it back does: `give system.slice all CPUs again`. */
+  readonly doesBack: string;
+  /** For the preview, a line each: what changes, before and after. */
+  readonly details?: readonly string[];
+  /** What it changes, so that no undo pulls it away under a later change: `AllowedCPUs of system.slice`. */
+  readonly subjects: readonly string[];
+}
+
+/** Of an {@link ActionStep}, and the facts that it notes: what JSON can hold. */
+export type Parameters = Readonly<Record<string, unknown>>;
+
+export type Step = (FileStep | PropertyStep | ReloadStep | UnitStep | ResetFailedStep | CheckStep | ActionStep) & {
   /** What the step is for, one line: `Docker's cgroup driver`. Of a check what must be true: `Docker reports systemd`. */
   readonly purpose: string;
 };
@@ -134,3 +156,18 @@ export interface CheckResult {
 export type CheckTable = Readonly<
   Record<string, (expect: Readonly<Record<string, string>>, root: string) => Promise<CheckResult>>
 >;
+
+/** How an action is carried out and taken back. Each part may be repeated after an interruption, also after a reboot. */
+export interface Action {
+  /** `E_CHANGED` where things are no longer as the plan found them. Changes nothing. */
+  assertAsPlanned(parameters: Parameters): Promise<void>;
+  /** What has to be known of the time before, to take it back. Changes nothing. */
+  facts(parameters: Parameters): Promise<Parameters>;
+  /** Rejects unless what was asked holds afterwards. Gives what has to be known beside the facts to take it back. */
+  carryOut(parameters: Parameters, facts: Parameters): Promise<Parameters | undefined>;
+  /** Also where it was carried out in part. Leaves what somebody changed since, and rejects with `E_CHANGED`. */
+  takeBack(parameters: Parameters, facts: Parameters): Promise<void>;
+}
+
+/** What the actions of plans mean. */
+export type ActionTable = Readonly<Record<string, Action>>;

@@ -1,7 +1,8 @@
+import type { Parameters } from './plan.ts';
 import { decode, encode } from './stored.ts';
 
 /** What has to be known of the time before a step to take it back; the kind of the step says which. */
-export type StepFacts = FileFacts | UnitFacts | PropertyFacts | NoFacts;
+export type StepFacts = FileFacts | UnitFacts | PropertyFacts | ActionFacts | NoFacts;
 
 export interface FileFacts {
   /** Folders above the file that were not there, topmost first. */
@@ -16,6 +17,10 @@ export interface PropertyFacts {
   /** systemd's own drop-ins of the unit as they were, and once the step is done as it left them. */
   readonly dropIns: Readonly<Record<string, Uint8Array>>;
   readonly dropInsAfter?: Readonly<Record<string, Uint8Array>>;
+}
+
+export interface ActionFacts {
+  readonly noted: Parameters;
 }
 
 export type NoFacts = Readonly<Record<string, never>>;

@@ -1,7 +1,7 @@
 import { quote, SlicectlError } from '../core/errors.ts';
 import { type FileHand, fileFacts, takeFileBack, writeFile } from './files.ts';
-import type { CheckStep, CheckTable, Step, StepManager, UnitStep } from './plan.ts';
-import type { FileFacts, PropertyFacts, StepFacts } from './progress.ts';
+import type { Action, ActionTable, CheckStep, CheckTable, Step, StepManager, UnitStep } from './plan.ts';
+import type { ActionFacts, FileFacts, PropertyFacts, StepFacts } from './progress.ts';
 import { propertyFacts, setProperty, takePropertyBack } from './properties.ts';
 import type { UnitControl } from './units.ts';
 
@@ -10,12 +10,14 @@ export interface Hands extends FileHand {
   /** Rejects with `E_NO_BUS` where there is no such systemd. */
   readonly manager: (which: StepManager) => Promise<UnitControl>;
   readonly checks: CheckTable;
+  readonly actions: ActionTable;
 }
 
 /** What has to be known of the time before a step, to take it back. Changes nothing. */
 export async function factsOf(hands: Hands, step: Step): Promise<StepFacts> {
   if (step.kind === 'file') return fileFacts(hands, step);
   if (step.kind === 'property') return propertyFacts(hands, await hands.manager(step.manager), step);
+  if (step.kind === 'action') return { noted: await actionOf(hands, step.action).facts(step.parameters) };
   if (step.kind !== 'unit') return {};
   const { activeState } = await (await hands.manager(step.manager)).state(step.unit);
   return { activeState };
@@ -29,6 +31,9 @@ export async function carryOut(hands: Hands, step: Step, tag: string, facts: Ste
   if (step.kind === 'file') writeFile(hands, step, tag, facts as FileFacts);
   else if (step.kind === 'property') {
     return setProperty(hands, await hands.manager(step.manager), step, facts as PropertyFacts);
+  } else if (step.kind === 'action') {
+    const { noted } = facts as ActionFacts;
+    return { noted: { ...noted, ...(await actionOf(hands, step.action).carryOut(step.parameters, noted)) } };
   } else await act(hands, step);
   return facts;
 }
@@ -44,6 +49,8 @@ export async function carryBack(
   if (original?.kind === 'file') takeFileBack(hands, original, tag, facts as FileFacts);
   else if (original?.kind === 'property') {
     await takePropertyBack(hands, await hands.manager(original.manager), original, facts as PropertyFacts);
+  } else if (original?.kind === 'action') {
+    await actionOf(hands, original.action).takeBack(original.parameters, (facts as ActionFacts).noted);
   } else await act(hands, step);
 }
 
@@ -61,20 +68,29 @@ async function runJob(control: UnitControl, { unit, verb, reset = [] }: UnitStep
 
 async function check({ checks, tree }: Hands, { check: name, expect }: CheckStep): Promise<void> {
   const known = checks[name];
-  if (known === undefined) throw unknownCheck(name);
+  if (known === undefined) throw unknown('check', name);
   const { ok, found } = await known(expect, tree.root);
   if (!ok) throw new SlicectlError('E_NOT_IN_FORCE', found, { data: { check: name, expect } });
 }
 
-/** `E_INPUT` for a plan with checks that nobody knows. */
-export function assertChecksKnown(checks: CheckTable, steps: readonly Step[]): void {
-  const unknown = steps.find((step) => step.kind === 'check' && checks[step.check] === undefined);
-  if (unknown?.kind === 'check') throw unknownCheck(unknown.check);
+/** `E_INPUT` for a plan with checks or actions that nobody knows. */
+export function assertAllKnown(hands: Hands, steps: readonly Step[]): void {
+  for (const step of steps) {
+    if (step.kind === 'check' && hands.checks[step.check] === undefined) throw unknown('check', step.check);
+    if (step.kind === 'action') actionOf(hands, step.action);
+  }
 }
 
-function unknownCheck(name: string): SlicectlError {
-  return new SlicectlError('E_INPUT', `this slicectl does not know the check ${quote(name)}`, {
+/** `E_INPUT` for an action that nobody knows. */
+export function actionOf({ actions }: Hands, name: string): Action {
+  const known = actions[name];
+  if (known === undefined) throw unknown('action', name);
+  return known;
+}
+
+function unknown(what: 'check' | 'action', name: string): SlicectlError {
+  return new SlicectlError('E_INPUT', `this slicectl does not know the ${what} ${quote(name)}`, {
     hint: 'the change was made by a newer one: use that',
-    data: { check: name },
+    data: { [what]: name },
   });
 }

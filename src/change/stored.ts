@@ -52,6 +52,7 @@ function isStep(value: unknown): boolean {
   if (!isRecord(value) || typeof value.kind !== 'string' || typeof value.purpose !== 'string') return false;
   const texts = TEXTS[value.kind];
   if (texts === undefined || !texts.every((name) => typeof value[name] === 'string')) return false;
+  if (value.kind === 'action') return isRecord(value.parameters) && Array.isArray(value.subjects);
   return value.kind !== 'file' || (isState(value.before) && isState(value.after));
 }
 
@@ -62,6 +63,7 @@ const TEXTS: Readonly<Record<string, readonly string[]>> = {
   unit: ['manager', 'unit', 'verb'],
   'reset-failed': ['manager', 'unit'],
   check: ['check'],
+  action: ['action', 'does', 'doesBack'],
 } satisfies Readonly<Record<Step['kind'], readonly string[]>>;
 
 function isState(value: unknown): boolean {

@@ -170,6 +170,7 @@ function assertNoLater({ store }: ChangeContext, change: ChangeRecord): void {
 
 function subjectOf(step: Step): string[] {
   if (step.kind === 'file') return [step.target];
+  if (step.kind === 'action') return [...step.subjects];
   return step.kind === 'property' ? [`${step.name} of ${step.unit}`] : [];
 }
 

@@ -118,6 +118,7 @@ export class ModelHost {
       uid: self.uid,
       disk,
       checks: this.checks,
+      actions: {},
       store: openStore(this.tree, { ...self, uid: 0 }, disk),
       manager: async () => this.control,
     };

@@ -17,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   change: ['core', 'host', 'dbus', 'backend'],
   job: ['core', 'host', 'dbus', 'backend'],
   drivers: ['core', 'host', 'dbus', 'backend', 'change', 'job'],
-  cpus: ['core', 'host', 'dbus', 'backend', 'change', 'job'],
+  cpus: ['core', 'host', 'dbus', 'backend', 'change', 'job', 'drivers'],
   'index.ts': ['core', 'host', 'dbus', 'backend', 'job'],
   cli: ['core', 'host', 'dbus', 'backend', 'change', 'job', 'drivers', 'cpus', 'index.ts'],
 };

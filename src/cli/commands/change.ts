@@ -111,6 +111,7 @@ export function contextOf({ tree, live, self }: DriverHost, checks: CheckTable):
     uid,
     disk: DISK,
     checks,
+    actions: {},
     store: openStore(tree, self),
     manager: async (which) => {
       const link = which === 'system' ? live?.system : live?.user;

@@ -83,6 +83,7 @@ export function detailLines(step: Step, style: ChangeStyle): string[] {
   if (step.kind === 'file') return fileLines(step, style);
   if (step.kind === 'property')
     return [`     ${shown(step.before)} → ${shown(step.after)}${step.runtime ? ' until reboot' : ''}`];
+  if (step.kind === 'action') return (step.details ?? []).map((line) => `     ${visible(line)}`);
   if (step.kind !== 'unit' || !step.reset || step.reset.length === 0) return [];
   return [`     after resetting the failed state and start limit of ${visible(step.reset.join(' and '))}`];
 }

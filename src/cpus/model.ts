@@ -1,0 +1,100 @@
+import type { IndexSet } from '../core/cpuset.ts';
+import type { Interrupts, Workqueues } from '../host/interrupts.ts';
+import type { KernelLine } from '../host/kernel-line.ts';
+import type { Task } from '../host/tasks.ts';
+import type { Topology } from '../host/topology.ts';
+import type { GroupTree } from './groups.ts';
+import type { KubeletCpus } from './kubelet.ts';
+import type { Reservation } from './roles.ts';
+import type { UnitCpus } from './units.ts';
+
+/** `root`: its CPUs leave all other groups. `isolated`: and the scheduler does not balance them (cgroup-v2.rst). */
+export type PartitionType = 'root' | 'isolated';
+
+/** A reservation as slicectl wrote it down. Its name is that of the payload slice. */
+export interface ReservationRecord extends Reservation {
+  /** Memory nodes of the payload slice; empty where its memory may be anywhere. */
+  readonly memoryNodes: IndexSet;
+  /** Top-level slices that stay as they are. */
+  readonly keep: readonly string[];
+  readonly partition: PartitionType | undefined;
+  /** Whether device interrupts, unbound workqueues and movable kernel threads are kept on system CPUs too. */
+  readonly interrupts: boolean;
+  readonly workqueues: boolean;
+  readonly kernelThreads: boolean;
+  /** Whether the kubelet rules the payload CPUs: its static policy gives them to pods. */
+  readonly kubelet: boolean;
+  /** Until reboot. */
+  readonly runtime: boolean;
+  /** The unit with whose end it is released. */
+  readonly whileUnit: string | undefined;
+}
+
+/** What is known of the host before its CPUs are divided, all read at one time. */
+export interface CpuFacts {
+  readonly topology: Topology;
+  readonly kernelLine: KernelLine;
+  /** `6.12.107` → `[6, 12]`. */
+  readonly kernel: readonly [major: number, minor: number];
+  /** 257; undefined where systemd does not run or its bus does not answer. */
+  readonly systemd: number | undefined;
+  /** Undefined where no cpuset hierarchy is mounted. */
+  readonly groups: GroupTree | undefined;
+  /** All loaded slices, init.scope, and all loaded services and scopes with AllowedCPUs or CPUAffinity. */
+  readonly units: readonly UnitFacts[];
+  readonly tasks: readonly Task[];
+  readonly interrupts: Interrupts;
+  readonly workqueues: Workqueues | undefined;
+  readonly kubelet: KubeletCpus | undefined;
+  readonly records: readonly ReservationRecord[];
+}
+
+export interface UnitFacts extends UnitCpus {
+  /** Below the mounted tree: `/system.slice`; empty for a unit without a group. */
+  readonly cgroup: string;
+  /** The slice it is in; empty for `-.slice`. */
+  readonly slice: string;
+  /** AllowedMemoryNodes; empty where it is not set. */
+  readonly memoryNodes: IndexSet;
+  /** Files by which its settings came, in systemd's order. */
+  readonly dropIns: readonly string[];
+}
+
+/** How each place must be while the reservations hold. Pure data, made by `wantedFor`. */
+export interface Wanted {
+  /** Includes CPUs that are offline, so that they are among them when they come. */
+  readonly system: IndexSet;
+  /** What an undo of everything widens to: all possible CPUs, without those of `isolcpus=`. */
+  readonly all: IndexSet;
+  /** Drop-ins and further files. What lies there beside them and is ours, is not wanted. */
+  readonly files: readonly WantedFile[];
+  readonly units: readonly WantedUnit[];
+  /** Top-level groups that systemd did not make, such as `/docker` of Docker's cgroupfs driver. */
+  readonly groups: readonly WantedGroup[];
+  readonly partitions: readonly { readonly unit: string; readonly type: PartitionType }[];
+  /** Where device interrupts, unbound workqueues and movable kernel threads may be; undefined where nobody asked. */
+  readonly interrupts: IndexSet | undefined;
+  readonly workqueues: IndexSet | undefined;
+  readonly kernelThreads: IndexSet | undefined;
+}
+
+export interface WantedFile {
+  readonly path: string;
+  readonly text: string;
+  /** One line: `slices that come later are confined too`. */
+  readonly purpose: string;
+}
+
+/** A loaded unit, and its CPUs. Empty sets: as if nobody had set any. */
+export interface WantedUnit {
+  readonly unit: string;
+  readonly role: 'system' | 'payload';
+  readonly cpus: IndexSet;
+  readonly memoryNodes: IndexSet;
+}
+
+export interface WantedGroup {
+  /** Below the mounted tree. */
+  readonly path: string;
+  readonly cpus: IndexSet;
+}
