@@ -8,7 +8,7 @@ import type { Plan, Step } from '../../src/change/plan.ts';
 import { previewResume, previewUndo, resume, undo } from '../../src/change/undo.ts';
 import { SlicectlError } from '../../src/core/errors.ts';
 import { DISK, type Disk } from '../../src/host/disk.ts';
-import { job, ModelHost, RELOAD, runsWith } from './ground.ts';
+import { job, ModelHost, RELOAD, runsWith, turn } from './ground.ts';
 
 let host = new ModelHost(mkdtempSync(join(tmpdir(), 'slicectl-apply-')));
 
@@ -549,5 +549,63 @@ describe('property steps', () => {
     expect(host.tree.kind(file)).toBe('absent');
     await undo(id, host.context());
     expect(host.text(file)).toBe('0-5');
+  });
+});
+
+describe('actions', () => {
+  it('are carried out, and taken back to what was there, the last one first', async () => {
+    const { id } = await apply(host.plan(turn('irq', 'all', 'few'), turn('cpus', 'all', 'few')), host.context());
+    expect([host.knob('irq'), host.knob('cpus')]).toEqual(['few', 'few']);
+    await undo(id, host.context());
+    expect(host.calls.slice(-2)).toEqual(['turn cpus to all', 'turn irq to all']);
+  });
+
+  it('that are not as the plan found them keep it from beginning', async () => {
+    host.setKnob('irq', 'none');
+    const plan = host.plan(host.file('/etc/docker.conf', 'new\n'), turn('irq', 'all', 'few'));
+    expect(await errorOf(apply(plan, host.context()))).toMatchObject({ code: 'E_CHANGED' });
+    expect(host.text('/etc/docker.conf')).toBe('cgroupfs\n');
+  });
+
+  it('are taken back too when they fail half way', async () => {
+    const failure = await errorOf(
+      apply(host.plan(turn('irq', 'all', 'few'), turn('cpus', 'all', 'stuck')), host.context()),
+    );
+    expect(failure).toMatchObject({ code: 'E_STEP', message: expect.stringMatching(/turn cpus to stuck .*is stuck/) });
+    expect([host.knob('irq'), host.knob('cpus')]).toEqual(['all', 'all']);
+  });
+
+  it('leave what somebody did since, and the change says that it is not back', async () => {
+    const { id } = await apply(host.plan(turn('irq', 'all', 'few')), host.context());
+    host.setKnob('irq', 'one');
+    expect(await errorOf(undo(id, host.context()))).toMatchObject({
+      code: 'E_STEP',
+      message: expect.stringContaining('somebody turned the knob irq to one'),
+    });
+    expect(host.knob('irq')).toBe('one');
+  });
+
+  it('are taken back after a boot that forgot them', async () => {
+    const { id } = await apply(host.plan(turn('irq', 'all', 'few')), host.context());
+    host.reboot([]);
+    expect(await undo(id, host.context())).toMatchObject({ state: 'undone', problems: [] });
+    expect(host.knob('irq')).toBe('all');
+  });
+
+  it('under a later change of the same thing are not pulled away', async () => {
+    const { id } = await apply(host.plan(turn('irq', 'all', 'few')), host.context());
+    await apply(host.plan(turn('irq', 'few', 'one')), host.context());
+    expect(await errorOf(undo(id, host.context()))).toMatchObject({
+      code: 'E_HISTORY',
+      message: expect.stringContaining('also changed the knob irq'),
+    });
+  });
+
+  it('that nobody knows are refused', async () => {
+    const unknown = { ...turn('irq', 'all', 'few'), action: 'never-heard-of' };
+    expect(await errorOf(apply(host.plan(unknown), host.context()))).toMatchObject({
+      code: 'E_INPUT',
+      message: expect.stringContaining('the action "never-heard-of"'),
+    });
   });
 });

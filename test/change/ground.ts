@@ -1,14 +1,17 @@
-import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChangeContext } from '../../src/change/engine.ts';
 import { fileStep } from '../../src/change/file-step.ts';
 import { openStore } from '../../src/change/journal.ts';
-import type { CheckStep, CheckTable, Plan, Step, UnitStep } from '../../src/change/plan.ts';
+import type { ActionStep, ActionTable, CheckStep, CheckTable, Plan, Step, UnitStep } from '../../src/change/plan.ts';
 import type { UnitControl } from '../../src/change/units.ts';
 import { SlicectlError } from '../../src/core/errors.ts';
 import { DISK, type Disk } from '../../src/host/disk.ts';
 import { RootTree } from '../../src/host/root-tree.ts';
 import { readSelf } from '../../src/host/self.ts';
+
+/** Of every knob after a boot. */
+const DEFAULT = 'all';
 
 /** What a unit of the model host is doing: with which configuration it was started last. */
 interface ModelUnit {
@@ -72,6 +75,7 @@ export class ModelHost {
 
   /** As a reboot: what is enabled starts with the files that are there, and nothing else runs. */
   reboot(enabled: readonly string[]): void {
+    rmSync(join(this.root, 'knobs'), { recursive: true, force: true });
     for (const name of readdirSync(join(this.root, 'units'))) this.setUnit(name, { activeState: 'inactive' });
     for (const name of enabled) this.start(name);
   }
@@ -111,6 +115,37 @@ export class ModelHost {
     },
   };
 
+  /** A value of the kernel's: a boot forgets it, and so does `reboot`. */
+  knob(name: string): string {
+    return this.tree.text(`/knobs/${name}`) ?? DEFAULT;
+  }
+
+  setKnob(name: string, value: string): void {
+    this.#call(`turn ${name} to ${value}`);
+    mkdirSync(join(this.root, 'knobs'), { recursive: true });
+    writeFileSync(join(this.root, 'knobs', name), value);
+  }
+
+  /** `turn` gives a knob a value; `stuck` is refused after it was set. */
+  readonly actions: ActionTable = {
+    turn: {
+      assertAsPlanned: async ({ name, before }) => {
+        if (this.knob(String(name)) !== before) throw new SlicectlError('E_CHANGED', `the knob ${name} changed`);
+      },
+      facts: async ({ name }) => ({ was: this.knob(String(name)) }),
+      carryOut: async ({ name, after }) => {
+        this.setKnob(String(name), String(after));
+        if (after === 'stuck') throw new SlicectlError('E_NOT_IN_FORCE', `the knob ${name} is stuck`);
+        return { turned: true };
+      },
+      takeBack: async ({ name, after }, { was }) => {
+        const now = this.knob(String(name));
+        if (now === after) this.setKnob(String(name), String(was));
+        else if (now !== was) throw new SlicectlError('E_CHANGED', `somebody turned the knob ${name} to ${now}`);
+      },
+    },
+  };
+
   context(disk: Disk = DISK): ChangeContext {
     const self = { ...readSelf(), uid: readSelf().uid, env: { HOME: join(this.root, 'home') } };
     return {
@@ -118,7 +153,7 @@ export class ModelHost {
       uid: self.uid,
       disk,
       checks: this.checks,
-      actions: {},
+      actions: this.actions,
       store: openStore(this.tree, { ...self, uid: 0 }, disk),
       manager: async () => this.control,
     };
@@ -153,6 +188,19 @@ export class ModelHost {
 
 export function job(verb: UnitStep['verb'], unit: string, reset?: readonly string[]): Step {
   return { kind: 'unit', manager: 'system', unit, verb, ...(reset && { reset }), purpose: `that ${unit} reads it` };
+}
+
+export function turn(name: string, before: string, after: string): ActionStep & Step {
+  return {
+    kind: 'action',
+    action: 'turn',
+    parameters: { name, before, after },
+    does: `turn ${name} to ${after}`,
+    doesBack: `turn ${name} to ${before}`,
+    details: [`${before} → ${after}`],
+    subjects: [`the knob ${name}`],
+    purpose: 'a test',
+  };
 }
 
 export const RELOAD: Step = { kind: 'reload', manager: 'system', purpose: 'new unit files' };

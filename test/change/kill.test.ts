@@ -16,6 +16,7 @@ interface Whole {
   readonly real: string;
   readonly made: string | undefined;
   readonly gone: string | undefined;
+  readonly knobs: readonly string[];
   readonly etc: readonly string[];
 }
 
@@ -25,6 +26,7 @@ const OLD: Whole = {
   real: 'old real\n'.repeat(500),
   made: undefined,
   gone: 'goes away\n',
+  knobs: ['all', 'all'],
   etc: ['docker.conf', 'gone.conf', 'kubelet.conf', 'link.conf'],
 };
 
@@ -34,6 +36,7 @@ const NEW: Whole = {
   real: 'new real\n'.repeat(500),
   made: 'new\n',
   gone: undefined,
+  knobs: ['few', 'few'],
   etc: ['docker.conf', 'kubelet.conf', 'link.conf', 'made', 'made/for', 'made/for/it.conf'],
 };
 
@@ -113,6 +116,7 @@ function contents(host: ModelHost): Whole {
     real: host.text('/srv/real.conf') ?? '',
     made: host.text('/etc/made/for/it.conf'),
     gone: host.text('/etc/gone.conf'),
+    knobs: [host.knob('irq'), host.knob('cpus')],
     etc: host.files(),
   };
 }

@@ -5,7 +5,7 @@ import type { Plan, Step } from '../../src/change/plan.ts';
 import { resume, undo } from '../../src/change/undo.ts';
 import { SlicectlError } from '../../src/core/errors.ts';
 import { DISK, type Disk } from '../../src/host/disk.ts';
-import { job, ModelHost, RELOAD, runsWith } from './ground.ts';
+import { job, ModelHost, RELOAD, runsWith, turn } from './ground.ts';
 
 // A program of the tests: `victim.js ROOT apply|undo|resume [N]` ends itself by SIGKILL at the Nth call that
 // alters the disk or asks a manager for something, half way through a write. Prints what came out as JSON.
@@ -54,6 +54,8 @@ function plan(): Plan {
     removeFileStep(host.tree, '/etc/gone.conf', 'not needed any more'),
     host.file('/etc/kubelet.conf', 'new\n'),
     RELOAD,
+    turn('irq', 'all', 'few'),
+    turn('cpus', 'all', 'few'),
     job('restart', 'docker', ['docker.socket']),
     runsWith('docker', 'systemd\n', 'cgroupfs\n'),
     job('start', 'kubelet'),
