@@ -229,7 +229,9 @@ while [ $i -lt $2 ]; do "$0" "$1" 1 & i=$((i + 1)); done
 while :; do :; done
 `;
 
-const unitName = (where: Where): string => `busy-${where.replace(/\.slice$/, '').replace(/^-$/, 'root')}`;
+/** Each place's own, since loops are found by it. */
+const NAMES: { readonly [place in Where]?: string } = { user: 'busy-manager', '-.slice': 'busy-root' };
+const unitName = (where: Where): string => NAMES[where] ?? `busy-${where.replace(/\.slice$/, '')}`;
 
 /** Ticks by CPU number: those of tasks, and all. */
 function tasksTimes(text: string): { tasks: number; all: number }[] {
