@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type BackendKind, Launcher } from '../../src/index.ts';
 import { groundOf, lacking } from './ground.ts';
@@ -27,10 +27,24 @@ async function runOne(scenario: Scenario, launcher: Launcher): Promise<Outcome> 
     ]);
     return { name, state: 'passed' };
   } catch (error) {
+    endDescendants(process.pid);
     return { name, state: 'failed', error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   } finally {
     await ground.restore();
     rmSync(folder, { recursive: true });
+  }
+}
+
+/** A job that a failed scenario left would hold our standard output open, and whoever reads it would wait for its end. */
+function endDescendants(parent: number): void {
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ').filter(Boolean);
+  for (const pid of children.map(Number)) {
+    try {
+      endDescendants(pid);
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
   }
 }
 
@@ -39,3 +53,5 @@ for (const scenario of [...endings, ...limits].filter(({ name }) => name.include
   process.stdout.write(`${JSON.stringify(await runOne(scenario, launcher))}\n`);
 }
 launcher.close();
+// What a failed scenario still waits for must not keep the others' outcomes back.
+process.exit();
