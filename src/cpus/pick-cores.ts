@@ -3,10 +3,10 @@ import { type Core, cpusOf, type Topology } from '../host/topology.ts';
 import type { PickRequest } from './pick.ts';
 import { type Ground, heavyCpus, listText, refusePayload } from './roles.ts';
 
-type CoreRequest = PickRequest & { readonly cores: number };
+export type CoreRequest = PickRequest & { readonly cores: number };
 
 /** Cores that are chosen from together. */
-interface Domain {
+export interface Domain {
   readonly cores: readonly Core[];
   /** Whether all of them share the last-level cache. */
   readonly sharesCache: boolean;
@@ -22,8 +22,9 @@ export function pickCores(ground: Ground, request: CoreRequest): { cpus: IndexSe
   const rank = rankOf(ground);
   const cost = (core: Core): readonly number[] => [...rank(core), -firstOf(core)];
   const inOrder = free.cores.toSorted((a, b) => compare(cost(a), cost(b)));
-  const { cores } = choose(ground, request, inOrder, rank);
-  return { cpus: cpusOf(cores), reasons: [...reasonsFor(ground.topology, cores), ...free.leftOut] };
+  const found = closestCores(ground.topology, inOrder, request, rank);
+  if (found === undefined) throw tooFew(ground, request, inOrder);
+  return { cpus: cpusOf(found.cores), reasons: [...reasonsFor(ground.topology, found.cores), ...free.leftOut] };
 }
 
 /** Cores that may be taken, and why others may not, one line for each reason. */
@@ -47,29 +48,41 @@ function freeCores(ground: Ground, request: CoreRequest): { cores: readonly Core
 }
 
 /** What speaks against a core, most important first. */
-type Rank = (core: Core) => readonly number[];
+export type Rank = (core: Core) => readonly number[];
 
 function rankOf(ground: Ground): Rank {
   const heavy = new Set(heavyCpus(ground));
   return ({ kind, cpus }) => [kind === 'efficiency' ? 1 : 0, cpus.some((cpu) => heavy.has(cpu)) ? 1 : 0];
 }
 
-function compare(a: readonly number[], b: readonly number[]): number {
+export function compare(a: readonly number[], b: readonly number[]): number {
   const at = a.findIndex((value, index) => value !== b[index]);
   return at < 0 ? 0 : (a[at] ?? 0) - (b[at] ?? 0);
 }
 
-const firstOf = ({ cpus }: Core): number => cpus[0] ?? 0;
+export const firstOf = ({ cpus }: Core): number => cpus[0] ?? 0;
 
-function choose(ground: Ground, request: CoreRequest, free: readonly Core[], rank: Rank): Domain {
-  const { cores: count, sameCache } = request;
-  const caches = domainsOf(free, ({ node, cache, package: id }) => [node, cache ?? `package ${id}`]);
+/**
+ * The best `cores` of those that are free, which are given best first: below one last-level cache, else (unless
+ * `sameCache`) on one node, else (unless a node is asked for) anywhere. Undefined where there are too few.
+ */
+export function closestCores(
+  topology: Topology,
+  free: readonly Core[],
+  { cores: count, sameCache, node }: CoreRequest,
+  rank: Rank,
+): Domain | undefined {
+  const usable = cacheDomains(free, sameCache);
   const nodes = domainsOf(free, nodeKey);
-  const usable = sameCache ? caches.filter(({ sharesCache }) => sharesCache) : caches;
-  const one = bestOf(ground, usable, count, rank) ?? (sameCache ? undefined : bestOf(ground, nodes, count, rank));
+  const one = bestOf(topology, usable, count, rank) ?? (sameCache ? undefined : bestOf(topology, nodes, count, rank));
   if (one) return { ...one, cores: packed(one.cores, count, rank, ({ cache }) => [cache]) };
-  if (sameCache || request.node !== undefined || free.length < count) throw tooFew(ground, request, free, usable);
+  if (sameCache || node !== undefined || free.length < count) return undefined;
   return { cores: packed(free, count, rank, nodeKey), sharesCache: false };
+}
+
+function cacheDomains(free: readonly Core[], sameCache: boolean | undefined): readonly Domain[] {
+  const caches = domainsOf(free, ({ node, cache, package: id }) => [node, cache ?? `package ${id}`]);
+  return sameCache ? caches.filter(({ sharesCache }) => sharesCache) : caches;
 }
 
 const nodeKey = ({ node, package: id }: Core): readonly unknown[] => [node ?? `package ${id}`];
@@ -93,8 +106,8 @@ function domainsOf(cores: readonly Core[], keyOf: (core: Core) => readonly unkno
 }
 
 /** The domain with enough cores whose best ones are best. */
-function bestOf(ground: Ground, domains: readonly Domain[], count: number, rank: Rank): Domain | undefined {
-  const boot = ground.topology.cores.find(({ cpus }) => cpus.includes(ground.topology.bootCpu));
+function bestOf(topology: Topology, domains: readonly Domain[], count: number, rank: Rank): Domain | undefined {
+  const boot = topology.cores.find(({ cpus }) => cpus.includes(topology.bootCpu));
   const costOf = ({ cores }: Domain): readonly number[] => {
     const best = cores.slice(0, count);
     const sums = best.map(rank).reduce((sum, ranks) => ranks.map((value, at) => value + (sum[at] ?? 0)), []);
@@ -120,12 +133,12 @@ function packed(
     .map(({ core }) => core);
 }
 
-function tooFew(ground: Ground, request: CoreRequest, free: readonly Core[], caches: readonly Domain[]) {
+function tooFew(ground: Ground, request: CoreRequest, free: readonly Core[]) {
   const { cores: count, node, sameCache } = request;
   const place = node === undefined ? '' : ` on NUMA node ${node}`;
   const hint = 'ask for fewer, or name the CPUs with --cpus; slicectl cpus show has them all';
   if (sameCache && free.length >= count) {
-    const most = caches.toSorted((a, b) => b.cores.length - a.cores.length)[0];
+    const most = cacheDomains(free, true).toSorted((a, b) => b.cores.length - a.cores.length)[0];
     const why =
       most === undefined
         ? 'this machine does not say which CPUs share a cache'
@@ -137,7 +150,7 @@ function tooFew(ground: Ground, request: CoreRequest, free: readonly Core[], cac
   return refusePayload(ground, cpusOf(free), `${what} asked for and ${there}${place}`, hint);
 }
 
-function reasonsFor(topology: Topology, cores: readonly Core[]): string[] {
+export function reasonsFor(topology: Topology, cores: readonly Core[]): string[] {
   const texts = cores.toSorted((a, b) => firstOf(a) - firstOf(b)).map(({ cpus }) => printIndexSet(cpus));
   const shown = texts.length > 8 ? listText(cpusOf(cores)) : texts.join(' and ');
   const nodes = union(cores.flatMap(({ node }) => node ?? []));
