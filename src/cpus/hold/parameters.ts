@@ -1,0 +1,80 @@
+import type { PartitionType } from '../model.ts';
+
+/** A property that holds a set, and the kernel's files behind it. */
+export type SetName = 'AllowedCPUs' | 'AllowedMemoryNodes';
+
+/**
+ * Of `cpus.unit`: gives a loaded unit its set at once and proves it. All sets as the kernel prints them, empty for none.
+ */
+export interface UnitParameters {
+  readonly unit: string;
+  readonly name: SetName;
+  readonly before: string;
+  /** Empty: it gets `all`, explicitly; what systemd keeps of that goes with the reload that has to follow. */
+  readonly after: string;
+  readonly all: string;
+}
+
+/**
+ * Of `cpus.later`: slices that got a set from a drop-in of all slices, also since the plan was made. With `after` empty
+ * or another set it looks for all slices that still have `before` and gives them what their files say now, or `all`.
+ * Taken back, the same for those that have `after`.
+ */
+export interface LaterParameters {
+  readonly before: string;
+  readonly after: string;
+  readonly all: string;
+}
+
+/** Of `cpus.group`: a top-level group that systemd did not make. */
+export interface GroupParameters {
+  /** Below the mounted tree: `/docker`. */
+  readonly path: string;
+  readonly before: string;
+  readonly after: string;
+  readonly all: string;
+}
+
+/** Of `cpus.partition`. */
+export interface PartitionParameters {
+  readonly unit: string;
+  readonly cpus: string;
+  readonly before: 'member' | PartitionType;
+  readonly after: 'member' | PartitionType;
+}
+
+/** Of `cpus.kernel`: files of the kernel that hold a list or a mask of CPUs. */
+export interface KernelParameters {
+  readonly form: 'list' | 'mask';
+  readonly writes: readonly {
+    readonly path: string;
+    /** As the plan found it, in the file's own form. */
+    readonly before: string;
+    readonly after: string;
+  }[];
+}
+
+/** Of `cpus.threads`: where kernel threads that can be moved may run. */
+export interface ThreadsParameters {
+  readonly before: string;
+  readonly after: string;
+}
+
+/** Of `cpus.cure`: tasks of a unit that are narrower than their group, left so by somebody. */
+export interface CureParameters {
+  readonly unit: string;
+  /** What the unit gets where it asks for no CPUs of its own. */
+  readonly all: string;
+}
+
+/** Of the check `cpus.held`: no user task but those named may run on the payload CPUs. */
+export interface HeldExpectation {
+  readonly payload: string;
+  /** Names of units and paths of groups, with all that is in them, separated by blanks. */
+  readonly except: string;
+}
+
+/** Of the check `cpus.wide`: no task is left on these CPUs alone while its group has more. */
+export interface WideExpectation {
+  readonly cpus: string;
+}
