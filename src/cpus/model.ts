@@ -1,10 +1,11 @@
 import type { IndexSet } from '../core/cpuset.ts';
+import type { CgroupLayout } from '../host/cgroups.ts';
 import type { Interrupts, Workqueues } from '../host/interrupts.ts';
 import type { KernelLine } from '../host/kernel-line.ts';
 import type { Task } from '../host/tasks.ts';
 import type { Topology } from '../host/topology.ts';
 import type { GroupTree } from './groups.ts';
-import type { KubeletCpus } from './kubelet.ts';
+import type { KubeletCpus } from './kubelet/read.ts';
 import type { Reservation } from './roles.ts';
 import type { UnitCpus } from './units.ts';
 
@@ -40,16 +41,43 @@ export interface CpuFacts {
   readonly systemd: number | undefined;
   /** Undefined where no cpuset hierarchy is mounted. */
   readonly groups: GroupTree | undefined;
-  /** All loaded slices, init.scope, and all loaded services and scopes with AllowedCPUs or CPUAffinity. */
+  /**
+   * All loaded slices, init.scope, all loaded services and scopes with AllowedCPUs or CPUAffinity; and slices that are
+   * not loaded but whose files set AllowedCPUs, with `activeState` inactive.
+   */
   readonly units: readonly UnitFacts[];
   readonly tasks: readonly Task[];
   readonly interrupts: Interrupts;
   readonly workqueues: Workqueues | undefined;
   readonly kubelet: KubeletCpus | undefined;
   readonly records: readonly ReservationRecord[];
+  readonly cgroups: CgroupLayout['mode'];
+  /** Undefined where it is not installed. */
+  readonly irqbalance: IrqbalanceFacts | undefined;
+  readonly boot: BootFacts;
+}
+
+export interface IrqbalanceFacts {
+  readonly isRunning: boolean;
+  /** CPUs that others than slicectl tell it to leave alone. */
+  readonly banned: IndexSet;
+}
+
+/** What brings back at boot what systemd cannot keep: `slicectl-cpus.service`. */
+export interface BootFacts {
+  /** Whether a package or an administrator installed the unit. */
+  readonly isInstalled: boolean;
+  /** The text of the unit that slicectl wrote, where it did. */
+  readonly ownText: string | undefined;
+  /** The words that start this slicectl, the file of the program absolute. */
+  readonly program: readonly string[];
 }
 
 export interface UnitFacts extends UnitCpus {
+  /** AllowedCPUs as others than slicectl set it; empty where they did not. */
+  readonly given: IndexSet;
+  /** AllowedMemoryNodes likewise. */
+  readonly givenNodes: IndexSet;
   /** Below the mounted tree: `/system.slice`; empty for a unit without a group. */
   readonly cgroup: string;
   /** The slice it is in; empty for `-.slice`. */

@@ -1,6 +1,5 @@
 import type { SystemdLink } from '../backend/systemd-link.ts';
 import { equalSets, type IndexSet, intersection, isSubset, printIndexSet, union, without } from '../core/cpuset.ts';
-import { readIfThere } from '../host/files.ts';
 import {
   type BannedCpus,
   type Interrupts,
@@ -16,7 +15,8 @@ import type { RootTree } from '../host/root-tree.ts';
 import { readTasks, type Task } from '../host/tasks.ts';
 import { readTopology, type Topology } from '../host/topology.ts';
 import { type Access, accessOf, type GroupTree, readGroupTree } from './groups.ts';
-import { type KubeletCpus, readKubeletCpus } from './kubelet.ts';
+import { type KubeletCpus, kubeletArguments, readKubeletCpus } from './kubelet/read.ts';
+import { readRecords } from './record.ts';
 import { type Ground, type Reservation, systemCpus } from './roles.ts';
 import { readUnitCpus, type UnitCpus } from './units.ts';
 
@@ -27,8 +27,8 @@ export interface CpuHost {
   readonly tree: RootTree;
   /** PID 1; undefined where systemd does not run or its bus does not answer. */
   readonly system: SystemdLink | undefined;
-  /** Reservations and leases of ours. */
-  readonly reservations: readonly Reservation[];
+  /** The words that start this slicectl, the program's file absolute; for a unit that does so at boot. */
+  readonly program?: readonly string[];
 }
 
 /** User threads of one group that may run on fewer CPUs than their group: by an affinity of their own, or left so. */
@@ -61,7 +61,8 @@ export interface CpuReport {
 }
 
 export async function readCpuReport(host: CpuHost): Promise<CpuReport> {
-  const { paths, tree, system, reservations } = host;
+  const { paths, tree, system } = host;
+  const reservations = readRecords(tree);
   const topology = readTopology(paths);
   const last = topology.possible.at(-1) ?? 0;
   const groups = readGroupTree(paths, topology.online);
@@ -127,10 +128,4 @@ function pinnedTasks(tasks: readonly Task[], tree: GroupTree | undefined, topolo
     found.set(key, one);
   }
   return [...found.values()].sort((a, b) => (a.cgroup < b.cgroup ? -1 : 1));
-}
-
-/** The words of the running kubelet's command line; none where none runs. */
-function kubeletArguments({ proc }: HostPaths, tasks: readonly Task[]): readonly string[] {
-  const kubelet = tasks.find(({ name, pid, tid }) => name === 'kubelet' && pid === tid);
-  return kubelet === undefined ? [] : (readIfThere(`${proc}/${kubelet.pid}/cmdline`) ?? '').split('\0').slice(0, -1);
 }

@@ -35,6 +35,7 @@ function reservedHost(host: FakeHost): CpuHost {
     'proc/irq/default_smp_affinity': 'ff\n',
     'sys/devices/virtual/workqueue/cpumask': '3f\n',
     'etc/default/irqbalance': 'IRQBALANCE_BANNED_CPULIST=6-7\n',
+    'etc/slicectl/reservations/db.slice.conf': '[Reservation]\nSlice=db.slice\nAllowedCPUs=6-7\n',
     'cgroup/cpuset.cpus.effective': '0-7\n',
     ...group('init.scope', '0-5', '0-5'),
     ...group('system.slice', '0-5', '0-5'),
@@ -51,7 +52,6 @@ function reservedHost(host: FakeHost): CpuHost {
     paths: host.paths,
     tree: new RootTree(host.root),
     system: undefined,
-    reservations: [{ name: 'db.slice', cpus: [6, 7] }],
   };
 }
 
@@ -151,7 +151,7 @@ it('tasks whose mask lacks only the CPUs of isolcpus= or those that are offline 
     ...taskFiles(3, 3, { name: 'narrow', allowed: '0-1' }),
   });
   const tree = new RootTree(host.root);
-  const report = await readCpuReport({ paths: host.paths, tree, system: undefined, reservations: [] });
+  const report = await readCpuReport({ paths: host.paths, tree, system: undefined });
   expect(report.pinned.map(({ names }) => names)).toEqual([['narrow']]);
   expect(report.system).toEqual([0, 1, 2, 3, 4, 5, 6, 8]);
   expect(showText(report, plain)).toContain('no cpuset hierarchy is mounted');
@@ -218,6 +218,6 @@ it('on cgroup v1 a mask is held against the group of cpuset, wherever systemd ha
     ...taskFiles(3, 3, { name: 'out', allowed: '6', cgroup: cgroup('/') }),
   });
   const tree = new RootTree(host.root);
-  const report = await readCpuReport({ paths: host.paths, tree, system: undefined, reservations: [] });
+  const report = await readCpuReport({ paths: host.paths, tree, system: undefined });
   expect(report.pinned.map(({ names }) => names)).toEqual([['out']]);
 });

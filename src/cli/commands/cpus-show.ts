@@ -22,7 +22,7 @@ export async function show({ json }: ShowOptions): Promise<number> {
   const host = await openHost({ self: readSelf() });
   try {
     const { tree, live } = host;
-    const report = await readCpuReport({ paths: HOST, tree, system: live?.system, reservations: [] });
+    const report = await readCpuReport({ paths: HOST, tree, system: live?.system });
     print(
       json
         ? showJson(report)

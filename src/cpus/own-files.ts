@@ -1,0 +1,77 @@
+import type { RootTree } from '../host/root-tree.ts';
+import { unitFolders } from '../host/unit-files.ts';
+import { RECORD_FOLDERS } from './record.ts';
+
+/** Where the files of reservations lie that last, or that are until reboot. */
+export interface Layer {
+  /** Folder of the units that an administrator writes. */
+  readonly units: string;
+  /**
+   * The one name of all drop-ins of the layer: systemd takes of equal names the one of the unit itself before that of a
+   * prefix, and that before the one of the type, so that a unit's own file hides what is meant for all slices
+   * (unit_file_find_dropin_paths, src/shared/dropin.c). Names count over folders: another one for files in /run, which
+   * would be hidden by those in /etc; and behind it, so that it wins.
+   */
+  readonly dropIn: string;
+  /** What irqbalance is told. */
+  readonly irqbalance: string;
+}
+
+export const LASTING: Layer = {
+  units: '/etc/systemd/system',
+  dropIn: '60-slicectl-cpus.conf',
+  irqbalance: '/etc/slicectl/irqbalance.env',
+};
+
+export const UNTIL_REBOOT: Layer = {
+  units: '/run/systemd/system',
+  dropIn: '61-slicectl-cpus.conf',
+  irqbalance: '/run/slicectl/irqbalance.env',
+};
+
+const LAYERS = [LASTING, UNTIL_REBOOT] as const;
+
+/** The unit that brings back at boot what systemd cannot keep. */
+export const BOOT_UNIT = 'slicectl-cpus.service';
+
+export const BOOT_UNIT_PATH = `${LASTING.units}/${BOOT_UNIT}`;
+
+/** The first line of a unit that slicectl wrote itself. */
+export const OWN_UNIT_MARK = '# Written by slicectl cpus reserve';
+
+export function isOwnDropIn(path: string): boolean {
+  return LAYERS.some(({ units, dropIn }) => path.startsWith(`${units}/`) && path.endsWith(`.d/${dropIn}`));
+}
+
+/** Where systemd writes AllowedCPUs and AllowedMemoryNodes of SetUnitProperties until reboot. */
+export function isLiveDropIn(path: string): boolean {
+  return /^\/run\/systemd\/system\.control\/[^/]+\.d\/50-Allowed(?:CPUs|MemoryNodes)\.conf$/.test(path);
+}
+
+/** All files of reservations that are there, records before others. */
+export function ownFiles(tree: RootTree): readonly string[] {
+  const dropIns = LAYERS.flatMap(({ units, dropIn, irqbalance }) => [
+    ...tree
+      .list(units)
+      .flatMap((name) => (name.endsWith('.d') ? [`${units}/${name}/${dropIn}`] : []))
+      .filter((path) => tree.kind(path) === 'file'),
+    ...(tree.kind(irqbalance) === 'file' ? [irqbalance] : []),
+  ]);
+  const records = RECORD_FOLDERS.flatMap((folder) =>
+    tree.list(folder).flatMap((name) => (name.endsWith('.conf') && !name.startsWith('.') ? [`${folder}/${name}`] : [])),
+  );
+  return [...records, ...(ownBootUnit(tree) === undefined ? [] : [BOOT_UNIT_PATH]), ...dropIns];
+}
+
+/** The text of the boot unit, where slicectl wrote it. */
+export function ownBootUnit(tree: RootTree): string | undefined {
+  const text = tree.text(BOOT_UNIT_PATH);
+  return text?.startsWith(OWN_UNIT_MARK) ? text : undefined;
+}
+
+/** Whether somebody else installed the boot unit. */
+export function isBootUnitInstalled(tree: RootTree): boolean {
+  return unitFolders()
+    .map((folder) => `${folder}/${BOOT_UNIT}`)
+    .some((path) => tree.kind(path) === 'file' && !(path === BOOT_UNIT_PATH && ownBootUnit(tree) !== undefined));
+}
