@@ -41,7 +41,8 @@ function reservedHost(host: FakeHost): CpuHost {
     ...group('system.slice', '0-5', '0-5'),
     ...group('db.slice', '6-7', '6-7'),
     ...group('machine.slice', '', '0-7'),
-    'var/lib/kubelet/config.yaml': 'cpuManagerPolicy: static\nreservedSystemCPUs: 0-1\n',
+    'var/lib/kubelet/config.yaml':
+      'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\ncpuManagerPolicy: static\nreservedSystemCPUs: 0-1\n',
     'var/lib/kubelet/cpu_manager_state': '{"policyName":"static","defaultCpuSet":"2-5","entries":{"p1":{"c":"4-5"}}}',
     ...taskFiles(10, 10, { name: 'postgres', cgroup: '0::/db.slice/pg.service\n', allowed: '6-7' }),
     ...taskFiles(11, 11, { name: 'pinned', cgroup: '0::/system.slice/pin.service\n', allowed: '2' }),

@@ -13,7 +13,7 @@ export interface Setting {
 
 /**
  * Fields of the KubeletConfiguration that are flags too (cmd/kubelet/app/options/options.go: AddKubeletConfigFlags), as
- * far as they matter for cgroups.
+ * far as they matter for cgroups and CPUs.
  */
 const FLAGS: Readonly<Record<string, string>> = {
   cgroupDriver: 'cgroup-driver',
@@ -21,6 +21,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   cgroupsPerQOS: 'cgroups-per-qos',
   containerRuntimeEndpoint: 'container-runtime-endpoint',
   cpuManagerPolicy: 'cpu-manager-policy',
+  cpuManagerPolicyOptions: 'cpu-manager-policy-options',
   enforceNodeAllocatable: 'enforce-node-allocatable',
   featureGates: 'feature-gates',
   healthzPort: 'healthz-port',
@@ -30,6 +31,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   reservedSystemCPUs: 'reserved-cpus',
   systemReserved: 'system-reserved',
   systemReservedCgroup: 'system-reserved-cgroup',
+  topologyManagerPolicy: 'topology-manager-policy',
 };
 
 /** A kubelet takes `_` for `-` in the names of its flags (cliflag.WordSepNormalizeFunc). */
