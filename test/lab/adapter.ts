@@ -28,6 +28,9 @@ export interface Adapter {
   /** Removes what a machine that has ended left on this host. May be done twice. */
   clean(record: MachineRecord): Promise<void>;
 
+  /** The command on this host that runs a script as root without a login, which a broken boot may not offer; undefined when the machine has ended. */
+  ask(record: MachineRecord, script: string): string[] | undefined;
+
   /** The command on this host that logs `user` in and runs a POSIX shell script there with these arguments. */
   enter(record: MachineRecord, user: string, script: string, argv: readonly string[]): string[];
 }

@@ -98,6 +98,11 @@ export const container: Adapter = {
     rmSync(nspawnTraces(record.name), { recursive: true, force: true });
   },
 
+  ask(record, script) {
+    const init = initOf(record);
+    return init && ['nsenter', '--target', String(init.pid), '--all', '--', 'sh', '-c', script];
+  },
+
   enter(record, user, script, argv) {
     const init = initOf(record);
     if (init === undefined) throw new Error(`lab: ${record.name} does not run`);

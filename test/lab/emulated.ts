@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Adapter } from './adapter.ts';
 import { diskOf } from './image.ts';
 import { machineFolder, scratchFolder } from './paths.ts';
-import { capture, quote, run, signalProcess, sleep } from './process.ts';
+import { capture, isAlive, quote, run, signalProcess, sleep } from './process.ts';
 import { type Disks, qemuCommand } from './qemu.ts';
 import type { MachineRecord } from './record.ts';
 import { ensureWarm, warmFormats } from './warm.ts';
@@ -54,6 +54,8 @@ export const emulated: Adapter = {
   async clean(record) {
     rmSync(scratchFolder(record.name), { recursive: true, force: true });
   },
+
+  ask: (record, script) => (record.host && isAlive(record.host) ? [...ssh(record, 'root'), script] : undefined),
 
   enter(record, user, script, argv) {
     const words = ['perl', '-MErrno', '-e', statusProgram, '--', 'sh', '-c', script, 'sh', ...argv];

@@ -13,6 +13,7 @@ import { lockFile, machineFolder } from './paths.ts';
 import { identify, isAlive, sleep } from './process.ts';
 import { liveUsers, type MachineRecord, writeRecord } from './record.ts';
 import { untilSettled } from './settled.ts';
+import { whyNot } from './why.ts';
 
 const [name = '', image = '', seconds = ''] = process.argv.slice(2);
 const spec = specOf(name);
@@ -24,7 +25,7 @@ const deadline = started + Number(seconds) * 1000;
 const connections = new Set<ChildProcess>();
 let record: MachineRecord = { name, keeper: self(), groups: [], image, deadline: Math.round(deadline / 1000) };
 let ended = Promise.resolve();
-let stopping = false;
+let stopping: Promise<void> | undefined;
 
 process.on('SIGTERM', () => abort.abort());
 process.on('SIGINT', () => abort.abort());
@@ -60,7 +61,8 @@ async function boot(): Promise<void> {
   await Promise.all(adapter.connections(record).map(hold));
   await adapter.awake(record, abort.signal);
   if (!(await untilSettled(adapter, record, abort.signal))) {
-    throw new Error(`lab: ${name} did not boot\n${output().slice(-3000)}`);
+    const why = await whyNot(adapter, record);
+    throw new Error(`lab: ${name} did not boot\n${output().slice(-3000)}\n${why}`);
   }
   clearTimeout(timer);
   record = { ...record, bootMs: Date.now() - started };
@@ -95,16 +97,22 @@ async function hold(connection: ReturnType<typeof adapter.connections>[number]):
 async function untilUnwanted(): Promise<void> {
   while (!abort.signal.aborted) {
     if (Date.now() > deadline) return;
-    // The lock keeps a new user from arriving between the second look and the end.
+    // The lock keeps a new user from arriving between the second look and the end. Who ends us by a signal holds it.
     if (liveUsers(name).length === 0)
-      await withLock(lockFile(name), async () => liveUsers(name).length === 0 && finish());
+      await Promise.race([
+        withLock(lockFile(name), async () => liveUsers(name).length === 0 && (await finish())),
+        aborted,
+      ]);
     await Promise.race([sleep(1000), aborted]);
   }
 }
 
-async function finish(): Promise<void> {
-  if (stopping) return;
-  stopping = true;
+function finish(): Promise<void> {
+  stopping ??= end();
+  return stopping;
+}
+
+async function end(): Promise<void> {
   abort.abort();
   for (const connection of connections) connection.kill('SIGTERM');
   adapter.stop(record);

@@ -8,17 +8,7 @@ import { withLock } from './lock.ts';
 import { labFolder, lockFile, machineFolder, repository } from './paths.ts';
 import { sync } from './payload.ts';
 import { signalProcess, untilGone } from './process.ts';
-import {
-  addUser,
-  isUp,
-  liveUsers,
-  type MachineRecord,
-  readRecord,
-  recordedNames,
-  removeUser,
-  thisRun,
-  type User,
-} from './record.ts';
+import { addUser, isUp, liveUsers, type MachineRecord, readRecord, removeUser, type User } from './record.ts';
 import { ensureWarm } from './warm.ts';
 
 export interface UpOptions {
@@ -58,13 +48,12 @@ export async function takeDown(name: string): Promise<void> {
   await withLock(lockFile(name), () => clear(specOf(name)));
 }
 
-/** Stops what this test run started or shared, where no other run uses it. */
-export async function downAll(): Promise<void> {
-  for (const name of recordedNames().filter((each) => removeUser(each, thisRun()))) {
-    await withLock(lockFile(name), async () => {
-      if (liveUsers(name).length === 0) await clear(specOf(name));
-    });
-  }
+/** Stops the machine unless somebody else uses it. */
+export async function leave(name: string, user: User): Promise<void> {
+  await withLock(lockFile(name), async () => {
+    removeUser(name, user);
+    if (liveUsers(name).length === 0) await clear(specOf(name));
+  });
 }
 
 /** Ends a machine that runs; removes what one that crashed has left. */

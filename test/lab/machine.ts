@@ -1,12 +1,10 @@
 import { type Kind, type MachineSpec, specOf } from './catalogue.ts';
 import { hostCommand, type Place } from './command.ts';
-import { bringUp, takeDown } from './lifecycle.ts';
+import { bringUp, leave, takeDown } from './lifecycle.ts';
 import { push, sync } from './payload.ts';
 import { capture, type Outcome } from './process.ts';
 import { reboot } from './reboot.ts';
-import { type MachineRecord, thisRun } from './record.ts';
-
-export { downAll } from './lifecycle.ts';
+import { type MachineRecord, thisFile } from './record.ts';
 
 export interface ExecOptions extends Place {
   readonly input?: string;
@@ -27,17 +25,19 @@ export interface Machine {
   sync(): Promise<void>;
   /** Boots it anew with what is on its disks, and waits until it is ready. */
   reboot(): Promise<void>;
+  /** Says that this file is through with it: it stops unless another run uses it. Otherwise that comes with the file's end. */
+  leave(): Promise<void>;
   /** Stops it now, whoever else uses it. */
   down(): Promise<void>;
 }
 
 /**
- * The machine of this name, running: shared with whoever runs it, started otherwise. It stops when the last test run
+ * The machine of this name, running: shared with whoever runs it, started otherwise. It stops when the last test file
  * that uses it has ended. `NAME.SUFFIX` is one more machine like NAME, for a test that needs one to itself.
  */
 export async function machine(name: string): Promise<Machine> {
   const spec = specOf(name);
-  return machineOf(spec, await bringUp(spec, { user: thisRun(), ttlSeconds: 7200, say: () => {} }));
+  return machineOf(spec, await bringUp(spec, { user: thisFile(), ttlSeconds: 7200, say: () => {} }));
 }
 
 function machineOf(spec: MachineSpec, { bootMs = 0 }: MachineRecord): Machine {
@@ -52,6 +52,7 @@ function machineOf(spec: MachineSpec, { bootMs = 0 }: MachineRecord): Machine {
     push: (localPath, remotePath) => push(spec, localPath, remotePath),
     sync: () => sync(spec),
     reboot: () => reboot(spec),
+    leave: () => leave(name, thisFile()),
     down: () => takeDown(name),
   };
 }

@@ -1,6 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isMainThread } from 'node:worker_threads';
 import { machineFolder, runFolder } from './paths.ts';
 import { identify, isAlive, type ProcessId } from './process.ts';
 
@@ -61,12 +60,8 @@ export function addUser(name: string, user: User): void {
   writeFileSync(join(usersFolder(name), userFile(user)), '');
 }
 
-/** True when it was a user. */
-export function removeUser(name: string, user: User): boolean {
-  const file = join(usersFolder(name), userFile(user));
-  if (!existsSync(file)) return false;
-  rmSync(file, { force: true });
-  return true;
+export function removeUser(name: string, user: User): void {
+  rmSync(join(usersFolder(name), userFile(user)), { force: true });
 }
 
 /** The users of a machine that still live. */
@@ -78,13 +73,12 @@ export function liveUsers(name: string): string[] {
 }
 
 /**
- * The process whose end is the end of this test run. vitest gives each test file a worker of its own, so it is the
- * worker's parent: machines stay up from one file to the next.
+ * The process that stands for this test file: vitest gives each a worker of its own, which ends with it. So no file keeps
+ * a machine up that only an earlier one used.
  */
-export function thisRun(): ProcessId {
-  const pid = process.env.VITEST !== undefined && isMainThread ? process.ppid : process.pid;
-  const id = identify(pid);
-  if (id === undefined) throw new Error(`lab: process ${pid} is not in /proc`);
+export function thisFile(): ProcessId {
+  const id = identify(process.pid);
+  if (id === undefined) throw new Error(`lab: process ${process.pid} is not in /proc`);
   return id;
 }
 
