@@ -1,0 +1,101 @@
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { parseSystemdList } from '../../core/cpu-list.ts';
+import type { IndexSet } from '../../core/cpuset.ts';
+import { errnoOf, SlicectlError } from '../../core/errors.ts';
+import { readLayout } from '../../host/cgroups.ts';
+import { readIfThere } from '../../host/files.ts';
+import type { HostPaths } from '../../host/paths.ts';
+import type { RootTree } from '../../host/root-tree.ts';
+import type { CpuFacts, Wanted } from '../model.ts';
+import { isOwnDropIn, ownFiles } from '../own-files.ts';
+
+/** What tells who changed something, and what can be changed at all. */
+export interface Traces {
+  /** Controllers that the root group hands down; undefined without a v2 tree. */
+  readonly rootControllers: readonly string[] | undefined;
+  /** Programs that run and that are known to change who may run where. */
+  readonly meddlers: readonly Meddler[];
+  /** Files that are wanted and drop-ins of the units, with their texts; undefined for one that is not there. */
+  readonly texts: ReadonlyMap<string, string | undefined>;
+  /** Drop-ins of ours that no reservation wants. */
+  readonly leftovers: readonly string[];
+  /** CPUAffinity= of systemd itself, which all that it starts inherits. */
+  readonly managerAffinity: IndexSet | undefined;
+  /** Interrupt lines that the kernel manages itself and lets nobody move. */
+  readonly managed: ReadonlySet<number>;
+}
+
+export type Meddler = keyof typeof MEDDLERS;
+
+/** By the name of their process; what they do to a reservation. */
+export const MEDDLERS = {
+  intel_lpmd:
+    'sets AllowedCPUs of system.slice, user.slice and machine.slice when it changes its mode, and writes -cpuset',
+  tuned: 'moves tasks and interrupts by its profile',
+  irqbalance: 'moves interrupt lines',
+} as const;
+
+export function readTraces(paths: HostPaths, tree: RootTree, facts: CpuFacts, wanted: Wanted): Traces {
+  const { v2 } = readLayout(paths);
+  const names = new Set(facts.tasks.filter(({ kind }) => kind === 'user').map(({ name }) => name));
+  const wantedPaths = wanted.files.map(({ path }) => path);
+  const looked = new Set(wanted.units.map(({ unit }) => unit));
+  const dropIns = facts.units.filter(({ name }) => looked.has(name)).flatMap((unit) => unit.dropIns);
+  return {
+    rootControllers: v2 && (readIfThere(`${v2.mount}/cgroup.subtree_control`) ?? '').trim().split(/\s+/),
+    meddlers: (Object.keys(MEDDLERS) as Meddler[]).filter((name) => names.has(name)),
+    texts: new Map([...wantedPaths, ...dropIns].map((path) => [path, tree.text(path)])),
+    leftovers: ownFiles(tree).filter((path) => isOwnDropIn(path) && !wantedPaths.includes(path)),
+    managerAffinity: readManagerAffinity(tree),
+    managed: new Set(wanted.interrupts === undefined ? [] : managedLines(paths, facts, wanted.interrupts)),
+  };
+}
+
+const MANAGER_FOLDERS = ['/usr/lib/systemd', '/run/systemd', '/etc/systemd'] as const;
+
+/** The last assignment counts, and an empty one resets (systemd-system.conf(5)). */
+function readManagerAffinity(tree: RootTree): IndexSet | undefined {
+  const dropIns = new Map(
+    MANAGER_FOLDERS.flatMap((folder) =>
+      tree.list(`${folder}/system.conf.d`).map((name) => [name, `${folder}/system.conf.d/${name}`] as const),
+    ).filter(([name]) => name.endsWith('.conf')),
+  );
+  const main = MANAGER_FOLDERS.map((folder) => `${folder}/system.conf`).filter((path) => tree.kind(path) === 'file');
+  const files = [...main.slice(-1), ...[...dropIns].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path)];
+  const written = files.flatMap((path) => [...(tree.text(path) ?? '').matchAll(/^[ \t]*CPUAffinity[ \t]*=(.*)$/gm)]);
+  const text = written.at(-1)?.[1]?.trim() ?? '';
+  if (text === '' || text === 'numa') return undefined;
+  try {
+    return parseSystemdList(text, 'CPUAffinity');
+  } catch (error) {
+    if (error instanceof SlicectlError) return undefined;
+    throw error;
+  }
+}
+
+/** Those outside of where interrupts are wanted. */
+function managedLines(paths: HostPaths, { interrupts }: CpuFacts, wanted: IndexSet): number[] {
+  const may = new Set(wanted);
+  return interrupts.lines
+    .filter(({ affinity }) => affinity?.some((cpu) => !may.has(cpu)))
+    .map(({ number }) => number)
+    .filter((number) => refusesMoves(`${paths.proc}/irq/${number}/smp_affinity_list`));
+}
+
+/**
+ * Whether the kernel lets nobody move a line. It says so only to a writer, before it reads what is written
+ * (write_irq_affinity, kernel/irq/proc.c): text that is no list changes nothing, and is EINVAL for a line that can be
+ * moved. Who may not write is told nothing.
+ */
+function refusesMoves(path: string): boolean {
+  let fd = -1;
+  try {
+    fd = openSync(path, constants.O_WRONLY);
+    writeSync(fd, 'x');
+    return false;
+  } catch (error) {
+    return fd !== -1 && ['EIO', 'EPERM'].includes(errnoOf(error) ?? '');
+  } finally {
+    if (fd !== -1) closeSync(fd);
+  }
+}
