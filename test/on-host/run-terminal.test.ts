@@ -96,11 +96,13 @@ describe.skipIf(WHY_NOT)(`slicectl run in a terminal${WHY_NOT ? ` (${WHY_NOT})` 
     terminal.line('PS1="inner> " slicectl run -q -- bash --norc --noprofile -i');
     await terminal.shows(/inner>$/);
     terminal.line('sleep 100');
+    await terminal.isOf('sleep');
     terminal.press('C-z');
     await terminal.shows(/Stopped +sleep 100\ninner>$/);
     terminal.line('kill -KILL %1; wait; suspend');
     await terminal.shows(/Stopped .*\nready>$/);
     terminal.line('fg');
+    await terminal.shows(/inner>$/);
     terminal.line('exit 7');
     await terminal.shows(/exit\nready>$/);
     terminal.line('echo status=$?');
@@ -124,6 +126,7 @@ describe.skipIf(WHY_NOT)(`slicectl run in a terminal${WHY_NOT ? ` (${WHY_NOT})` 
     terminal.line('slicectl run -q -- cat & until [ "$(jobs -s)" ]; do sleep 0.1; done; jobs -s');
     await terminal.shows(/Stopped .*cat/);
     terminal.line('fg');
+    await terminal.isOf('cat');
     terminal.line('words');
     await terminal.shows(/^words\nwords$/m);
     terminal.press('C-d');

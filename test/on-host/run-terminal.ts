@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import process from 'node:process';
 import { contentOf, MAIN, until } from './run-support.ts';
 
@@ -20,6 +21,7 @@ export class Terminal implements AsyncDisposable {
     const terminal = new Terminal(name);
     await terminal.shows(/ready>$/);
     terminal.line(`alias slicectl='${process.execPath} ${MAIN}'`);
+    await terminal.shows(/alias [\s\S]*\nready>$/);
     return terminal;
   }
 
@@ -47,6 +49,28 @@ export class Terminal implements AsyncDisposable {
     }
   }
 
+  /**
+   * Waits until this program has the terminal: a shell gives it away some time after it has echoed the line, and a key
+   * that comes before that is the shell's.
+   */
+  async isOf(name: string): Promise<void> {
+    let holders = '';
+    await until(`the terminal is of ${name}`, () => {
+      holders = this.#holders();
+      return holders.split('\n').includes(name);
+    }).catch((error: Error) => {
+      throw new Error(`${error.message}; it is of ${holders}`);
+    });
+  }
+
+  /** Names of the processes in the foreground group of the terminal, tpgid of proc_pid_stat(5). */
+  #holders(): string {
+    const shell = tmux('display-message', '-p', '-t', this.#name, '#{pane_pid}').trim();
+    const foreground = statOf(shell)[5];
+    const pids = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && statOf(pid)[2] === foreground);
+    return pids.map((pid) => contentOf(`/proc/${pid}/comm`)).join('');
+  }
+
   /** Waits until the process whose pid the job has written is in this state of proc_pid_stat(5). */
   async isInState(pidFile: string, state: string): Promise<void> {
     await until(`the job is in state ${state}`, () =>
@@ -57,6 +81,12 @@ export class Terminal implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     tmux('kill-session', '-t', this.#name);
   }
+}
+
+/** The fields of proc_pid_stat(5) from the state on: process group [2], foreground group of the terminal [5]. */
+function statOf(pid: string): string[] {
+  const stat = contentOf(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function tmux(...args: string[]): string {
