@@ -2,7 +2,7 @@ import type { Refusal } from '../../change/plan.ts';
 import { type IndexSet, intersection, printIndexSet, union } from '../../core/cpuset.ts';
 import type { CpuFacts } from '../model.ts';
 import { rolesText } from '../roles.ts';
-import { sharedByPods } from './rules.ts';
+import { sharedByPods } from './ground.ts';
 import { exclusiveCpus } from './state.ts';
 
 /**
