@@ -94,6 +94,8 @@ export interface Wanted {
   readonly system: IndexSet;
   /** What an undo of everything widens to: all possible CPUs, without those of `isolcpus=`. */
   readonly all: IndexSet;
+  /** Top-level slices that get no CPUs of ours: those of `--keep`, and that of the kubelet's pods. */
+  readonly left: readonly string[];
   /** Drop-ins and further files. What lies there beside them and is ours, is not wanted. */
   readonly files: readonly WantedFile[];
   readonly units: readonly WantedUnit[];

@@ -1,13 +1,145 @@
-import type { Step } from '../change/plan.ts';
+import { fileStep, removeFileStep } from '../change/file-step.ts';
+import type { FileStep, Step } from '../change/plan.ts';
+import { equalSets, type IndexSet, intersection, printIndexSet, without } from '../core/cpuset.ts';
+import type { HostPaths } from '../host/paths.ts';
 import type { RootTree } from '../host/root-tree.ts';
+import type { HeldExpectation, LaterParameters, WideExpectation } from './hold/parameters.ts';
+import { kernelSteps } from './kernel-steps.ts';
 import type { CpuFacts, Wanted } from './model.ts';
+import { ownFiles } from './own-files.ts';
+import { partitionsBack, partitionsOn } from './partition-steps.ts';
+import { listText } from './roles.ts';
+import { looseGroups } from './shares.ts';
+import { groupSteps, startSteps, unitSteps } from './unit-steps.ts';
+import { wantedFor } from './want.ts';
 
 /** Where steps are made for. */
 export interface StepGround {
   readonly tree: RootTree;
+  readonly paths: HostPaths;
 }
 
-/** The steps from what is to what is wanted, in an order that leaves no task narrow; none where all is so already. */
-export function stepsTo(_facts: CpuFacts, _wanted: Wanted, _ground: StepGround): readonly Step[] {
-  return [];
+/** Steps of others that belong to the change, such as those of the kubelet. */
+export interface ExtraSteps {
+  readonly stop: readonly Step[];
+  readonly files: readonly Step[];
+  readonly start: readonly Step[];
+}
+
+const NO_EXTRA: ExtraSteps = { stop: [], files: [], start: [] };
+
+/**
+ * The steps from what is to what is wanted, none where all is so already:
+ *
+ * 1. Partitions that go or change are members again: nothing else may change around a partition (CPUs leak on 6.12).
+ * 2. Files are written and systemd reads them, so that what is made from now on comes out right.
+ * 3. Units and groups get their CPUs at once: first the system's, then the payload's, then those that lose their set and
+ *    are widened explicitly, since the kernel leaves tasks narrow otherwise (systemd#43846).
+ * 4. Partitions, interrupts, workers, kernel threads.
+ * 5. Files that nobody wants any more go.
+ */
+export function stepsTo(facts: CpuFacts, wanted: Wanted, ground: StepGround, extra = NO_EXTRA): readonly Step[] {
+  const { tree } = ground;
+  const before = wantedFor(facts, facts.records);
+  const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+  const written = wanted.files.flatMap(({ path, text, purpose }) => fileStep(tree, path, encode(text), purpose));
+  const kept = new Set(wanted.files.map(({ path }) => path));
+  const removed = ownFiles(tree)
+    .filter((path) => !kept.has(path))
+    .flatMap((path) => removeFileStep(tree, path, 'its reservation is over'));
+  const units = unitSteps(facts, wanted);
+  const kernel = kernelSteps(facts, { before, wanted }, ground.paths);
+  const isOver = wanted.files.length === 0;
+  const live = [
+    ...groupSteps(facts, { before, wanted }),
+    ...units.confined,
+    ...startSteps(facts, wanted),
+    ...units.payload,
+    ...units.freed,
+    ...partitionsOn(facts, wanted),
+  ];
+  const later = laterSteps(before.system, wanted, [...written, ...removed]);
+  const steps = [
+    ...partitionsBack(facts, { before, wanted }),
+    ...written,
+    ...extra.files,
+    ...reloads([...written, ...extra.files]),
+    ...(isOver ? [] : later),
+    ...live,
+    ...irqbalanceSteps(facts, written),
+    ...kernel,
+    ...removed,
+    ...(units.freed.length > 0 ? [RELOAD] : reloads(removed)),
+    ...(isOver ? later : []),
+    ...irqbalanceSteps(facts, removed),
+  ];
+  if (extra.stop.length + steps.length + extra.start.length === 0) return [];
+  return [...extra.stop, ...steps, ...checks(facts, { before, wanted }), ...extra.start];
+}
+
+const RELOAD: Step = { kind: 'reload', manager: 'system', purpose: 'systemd reads its unit files again' };
+
+function reloads(steps: readonly Step[]): readonly Step[] {
+  const isUnitFile = (step: Step): boolean =>
+    step.kind === 'file' && /^\/(?:etc|run)\/systemd\/system\//.test(step.path);
+  return steps.some(isUnitFile) ? [RELOAD] : [];
+}
+
+/** The file for all slices reaches those that are made while the plan is carried out, and later. */
+function laterSteps(before: IndexSet, { system, all, files }: Wanted, changed: readonly FileStep[]): readonly Step[] {
+  if (!changed.some(({ path }) => path.includes('/slice.d/'))) return [];
+  const isOver = files.length === 0;
+  const parameters: LaterParameters = {
+    before: equalSets(before, all) ? '' : printIndexSet(before),
+    after: isOver ? '' : printIndexSet(system),
+    all: printIndexSet(all),
+  };
+  const narrow = `confine slices that are made meanwhile and later to the system CPUs ${listText(system)}`;
+  const wide = 'give slices that were made meanwhile all CPUs';
+  return [
+    {
+      kind: 'action',
+      action: 'cpus.later',
+      parameters: { ...parameters },
+      does: isOver ? wide : narrow,
+      doesBack: isOver ? narrow : wide,
+      subjects: ['AllowedCPUs of all slices'],
+      purpose: 'no slice is left out',
+    },
+  ];
+}
+
+/** It reads its list of CPUs when it starts. */
+function irqbalanceSteps({ irqbalance }: CpuFacts, changed: readonly FileStep[]): readonly Step[] {
+  const isTold = changed.some(({ path }) => /irqbalance/.test(path));
+  if (!isTold || !irqbalance?.isRunning) return [];
+  const purpose = 'it reads which CPUs it leaves alone when it starts';
+  return [{ kind: 'unit', manager: 'system', unit: 'irqbalance.service', verb: 'restart', purpose }];
+}
+
+interface Change {
+  readonly before: Wanted;
+  readonly wanted: Wanted;
+}
+
+function checks(facts: CpuFacts, { before, wanted }: Change): readonly Step[] {
+  const freed = intersection(without(wanted.system, before.system), facts.topology.online);
+  const payload = intersection(without(wanted.all, wanted.system), facts.topology.online);
+  const wide: WideExpectation = { cpus: printIndexSet(before.system) };
+  const payloadSlices = wanted.units.flatMap(({ unit, role }) => (role === 'payload' ? [unit] : []));
+  // What plans say of these in their notes: nobody confines them.
+  const except = [...payloadSlices, ...wanted.left, ...looseGroups(facts)].join(' ');
+  const held: HeldExpectation = { payload: printIndexSet(payload), except };
+  return [
+    ...(freed.length > 0
+      ? [check('cpus.wide', { ...wide }, `no task is left narrow, and CPUs ${listText(freed)} are open to all again`)]
+      : []),
+    ...(payload.length > 0
+      ? [check('cpus.held', { ...held }, `no other process can run on the payload CPUs ${listText(payload)}`)]
+      : []),
+  ];
+}
+
+function check(name: string, expect: Readonly<Record<string, string>>, purpose: string): Step {
+  return { kind: 'check', check: name, expect, purpose };
 }

@@ -1,0 +1,64 @@
+import { type IndexSet, intersection, union, without } from '../core/cpuset.ts';
+import { sliceLevels } from '../core/unit-name.ts';
+import type { CpuFacts, ReservationRecord, UnitFacts } from './model.ts';
+
+/** The slice of the kubelet's pods, and its group with the kubelet's cgroupfs driver. */
+export const KUBEPODS = 'kubepods.slice';
+const KUBEPODS_GROUP = '/kubepods';
+
+/** What there is to divide: CPUs of `isolcpus=` are nobody's unless they are named. */
+export function allCpus({ topology }: Pick<CpuFacts, 'topology'>): IndexSet {
+  return without(topology.possible, topology.isolated);
+}
+
+export function systemSet(facts: Pick<CpuFacts, 'topology'>, records: readonly ReservationRecord[]): IndexSet {
+  return without(allCpus(facts), payloadOf(records));
+}
+
+export function payloadOf(records: readonly ReservationRecord[]): IndexSet {
+  return union(...records.map(({ cpus }) => cpus));
+}
+
+/** Whose CPUs a slice gets: those of the top-level slice that it is in. */
+export type SliceRole =
+  | { readonly kind: 'payload'; readonly record: ReservationRecord }
+  /** Nothing of ours: kept by `--keep`, or the kubelet's. */
+  | { readonly kind: 'left' }
+  | { readonly kind: 'system' };
+
+export function roleOf(facts: CpuFacts, records: readonly ReservationRecord[], slice: string): SliceRole {
+  const [top = slice] = sliceLevels(slice);
+  if (leftSlices(facts, records).includes(top)) return { kind: 'left' };
+  const record = records.find(({ name }) => name === top);
+  return record === undefined ? { kind: 'system' } : { kind: 'payload', record };
+}
+
+/** Top-level slices that get no set from the reservations. */
+export function leftSlices({ kubelet }: CpuFacts, records: readonly ReservationRecord[]): readonly string[] {
+  const ofKubelet = kubelet !== undefined || records.some((record) => record.kubelet) ? [KUBEPODS] : [];
+  return [...new Set([...records.flatMap(({ keep }) => keep), ...ofKubelet])].sort();
+}
+
+/** What is open to a unit: of the CPUs that it asked for itself those that are, and all where none of them is. */
+export function shareOf({ given }: Pick<UnitFacts, 'given'>, open: IndexSet): IndexSet {
+  const share = intersection(given, open);
+  return share.length === 0 ? open : share;
+}
+
+/**
+ * Top-level groups that systemd did not make, such as `/docker` of Docker's cgroupfs driver, without the kubelet's. Where
+ * nobody uses the controller they have no files of it yet, and get them with it.
+ */
+export function foreignGroups({ groups }: CpuFacts): readonly string[] {
+  return (groups?.version === 2 ? groups.groups : [])
+    .filter(({ path, unit }) => unit === undefined && path.lastIndexOf('/') === 0 && path !== KUBEPODS_GROUP)
+    .map(({ path }) => path);
+}
+
+/** Services and scopes right below the root, which no slice confines, by their groups. */
+export function looseGroups({ tasks }: CpuFacts): readonly string[] {
+  const tops = tasks.flatMap(({ kind, cgroup }) => (kind === 'user' ? (/^\/[^/]+/.exec(cgroup ?? '') ?? []) : []));
+  return [...new Set(tops)]
+    .filter((path) => /\.(?:service|scope|mount|swap|socket)$/.test(path) && path !== '/init.scope')
+    .sort();
+}
