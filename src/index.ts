@@ -17,7 +17,7 @@ export type { HostPaths } from './host/paths.ts';
 export type { LimitEvent } from './job/cause.ts';
 export type { Figures } from './job/figures.ts';
 export type { Descriptor, Exit } from './job/gate.ts';
-export type { LaunchOptions } from './job/launch.ts';
+export type { LaunchOptions, Placement } from './job/launch.ts';
 export { Launcher, type LauncherOptions } from './job/launcher.ts';
 export type { InForce } from './job/proof.ts';
 export { type Receipt, type ReceiptLimit, receiptJson } from './job/receipt.ts';

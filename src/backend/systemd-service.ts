@@ -5,6 +5,7 @@ import { typeInterface, UNIT_INTERFACE, unitPath } from '../dbus/systemd1.ts';
 import { type ControlFiles, controlFilesV1, controlFilesV2 } from '../host/control-files.ts';
 import type { CallStep, Plan, ServiceRequest, Services, StartedService } from './backend.ts';
 import { SystemdGroup } from './systemd-group.ts';
+import { insist } from './systemd-insist.ts';
 import {
   groupProperties,
   jobUnits,
@@ -51,7 +52,9 @@ export class SystemdServices implements Services {
     const step = calls(plan)[0];
     if (!step) throw new Error('a plan for a service begins with a call');
     await startUnit(this.#context.link, step, isThere(step.unit));
-    return this.#files(step.unit);
+    const files = await this.#files(step.unit);
+    await insist(this.#context.link, step.unit, files, plan);
+    return files;
   }
 
   async start(plan: Plan): Promise<StartedService> {

@@ -7,6 +7,7 @@ import type { HostPaths } from '../host/paths.ts';
 import { mayBeAlive, readOwner } from '../host/process.ts';
 import type { Backend, CallStep, Group, GroupRequest, Plan, Services } from './backend.ts';
 import { filesOfSlice, type JobFiles, SystemdGroup } from './systemd-group.ts';
+import { insist } from './systemd-insist.ts';
 import type { SystemdLink } from './systemd-link.ts';
 import { type SystemdFacts, scopePlan } from './systemd-plan.ts';
 import { referScope } from './systemd-reference.ts';
@@ -63,6 +64,7 @@ export class SystemdBackend implements Backend {
       const attempts = await startUnit(link, { ...step, properties }, () => locate() !== undefined);
       const files = locate();
       if (!files) throw lost(step.unit);
+      await insist(link, slice, files.files, plan);
       return new SystemdGroup({
         link,
         paths,

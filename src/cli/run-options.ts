@@ -20,6 +20,11 @@ export function launcherOptions(given: RunOptions): LauncherOptions {
     const alien = ['wait', 'collect', 'output'].find((key) => given[key] !== undefined);
     if (alien) throw badInput(`--${alien} means nothing without --service`, 'add --service, or leave it out');
   }
+  if (given.exclusive === undefined) {
+    const alien = (['numaNode', 'reservation'] as const).find((key) => given[key] !== undefined);
+    const name = alien === 'numaNode' ? '--numa-node' : '--reservation';
+    if (alien) throw badInput(`${name} means nothing without --exclusive`, 'add --exclusive 1, or leave it out');
+  }
   const manager = given.user ? ('user' as const) : given.system ? ('system' as const) : undefined;
   const backend = given.backend as LauncherOptions['backend'];
   return { ...(manager && { manager }), ...(backend && { backend }) };

@@ -3,6 +3,7 @@ import type { Backend, Group, GroupRequest, Plan } from '../backend/backend.ts';
 import { badInput, errnoOf, quote, SlicectlError } from '../core/errors.ts';
 import { type AskedLimits, type LimitsInput, limits } from '../core/limits.ts';
 import type { Machine } from '../core/quantity.ts';
+import type { ControlFiles } from '../host/control-files.ts';
 import { readCpus } from '../host/machine.ts';
 import type { HostPaths } from '../host/paths.ts';
 import type { Self } from '../host/self.ts';
@@ -41,8 +42,20 @@ export interface LaunchOptions {
   readonly leftover?: Leftover;
   /** The soft limit of open files, where it is to be another than this process's own. */
   readonly openFiles?: number;
+  /**
+   * Told where the job is, when its limits are proved and before its command runs. Of a service that is not awaited twice:
+   * first by its unit alone. What it throws ends the launch.
+   */
+  readonly placed?: (where: Placement) => void;
   /** Signals that the job ignores from its start, as nohup(1) makes it do with SIGHUP. */
   readonly ignoredSignals?: readonly NodeJS.Signals[];
+}
+
+/** Where a job is. */
+export interface Placement {
+  readonly unit: string | undefined;
+  /** The group that carries the limits, and its folder where it has the CPUs that it may use. */
+  readonly group: { readonly cgroup: string; readonly folder: string } | undefined;
 }
 
 /** What launching needs besides the request. */
@@ -99,6 +112,7 @@ export async function launch(
     if (!request.bestEffort) mustHold(proof);
     if (options.nice !== undefined) beNice(gate.pid, options.nice);
     throwIfAborted(options.signal);
+    options.placed?.(placement(group.unit, group.files));
     const notes = [...plan.notes.map(({ text }) => text), ...proof.findings.map(({ text }) => text)];
     const before = readCounters(group.files);
     const parts = { plan, group, gate, proof, asked, before, notes };
@@ -108,6 +122,11 @@ export async function launch(
     await group?.remove();
     throw error;
   }
+}
+
+export function placement(unit: string | undefined, files: ControlFiles): Placement {
+  const folder = files.folder('cpuset');
+  return { unit, group: folder === undefined ? undefined : { cgroup: files.path, folder } };
 }
 
 /** What a job keeps of the request and the launcher. */

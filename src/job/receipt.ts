@@ -39,6 +39,8 @@ export interface Receipt {
   /** Processes of the job that outlived its first process and go on under its limits. */
   readonly leftRunning: number;
   readonly notes: readonly string[];
+  /** CPUs that `slicectl run --exclusive` leased for this job, as a list such as `2-3`. */
+  readonly leased?: string;
 }
 
 /** The receipt as plain JSON: bigints as numbers, the date as ISO 8601. */

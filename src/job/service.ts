@@ -5,7 +5,7 @@ import { readCpus } from '../host/machine.ts';
 import { readCounters } from './counters.ts';
 import { checkCredentials } from './credentials.ts';
 import type { Gate } from './gate.ts';
-import { jobContext, type LaunchOptions, type Launchpad, prepare } from './launch.ts';
+import { jobContext, type LaunchOptions, type Launchpad, placement, prepare } from './launch.ts';
 import { allowance, limitsEnv } from './limits-env.ts';
 import { type InForce, mustHold, type Proof, prove } from './proof.ts';
 import { Job } from './running.ts';
@@ -56,6 +56,7 @@ export async function launchService(
     const proof = prove(files, { ...plan, asked, paths: pad.paths, leaf: undefined });
     if (!request.bestEffort) mustHold(proof);
     const before = readCounters(files);
+    options.placed?.(placement(plan.unit, files));
     const { group, mainPid, ended } = await services.start(plan);
     if (!ended) throw new Error('an awaited service has an end');
     const gate: Gate = {
@@ -92,7 +93,9 @@ export async function startDetached(
   const { proof, path } = await provedBeside(services, probe, pad, asked);
   if (!request.bestEffort) mustHold(proof);
   const plan = await services.plan(request);
+  options.placed?.({ unit: plan.unit, group: undefined });
   const { group } = await services.start(plan);
+  options.placed?.(placement(group.unit, group.files));
   const cgroup = group.files.path;
   const inForce = proof.inForce.map((one) => (one.cgroup === path ? { ...one, cgroup } : one));
   return { unit: group.unit ?? '', cgroup, notes: notesOf(plan, proof), inForce };

@@ -8,7 +8,8 @@ import { print } from '../output.ts';
 import type { ReceiptTarget } from '../receipt-target.ts';
 import type { RunOptions } from '../run-options.ts';
 import type { SignalRelay } from '../signals.ts';
-import { deliver } from './run.ts';
+import { deliver, withLease, withNotes } from './run.ts';
+import type { RunLease } from './run-lease.ts';
 
 export interface ServiceRun {
   readonly launcher: Launcher;
@@ -19,30 +20,35 @@ export interface ServiceRun {
   readonly say: (text: string) => void;
   readonly target: ReceiptTarget | undefined;
   readonly relay: SignalRelay;
+  readonly lease: RunLease | undefined;
 }
 
 /** `slicectl run --service`: with --wait like a scope, without it the unit's name on stdout. */
 export async function runService(run: ServiceRun): Promise<number> {
-  const { launcher, command, args, given, say, target, relay } = run;
+  const { launcher, command, args, given, say, target, relay, lease } = run;
   const isAwaited = given.wait === true;
   const options = serviceOptions(run, isAwaited);
   if (given.dryRun) {
     const { planJson, planText } = await import('../render/plan.ts');
-    const plan = await launcher.planService(command, args, options, isAwaited);
+    const plan = withNotes(await launcher.planService(command, args, options, isAwaited), lease);
     const words = [command, ...args];
     print(given.json ? planJson(plan, words) : planText(plan, words, launcher.backend.label));
     return 0;
   }
   if (!isAwaited) {
     const service = await launcher.startDetached(command, args, options);
-    for (const note of service.notes) say(`note: ${note}`);
-    print(given.json ? `${JSON.stringify({ unit: service.unit, cgroup: service.cgroup })}\n` : `${service.unit}\n`);
+    lease?.started();
+    for (const note of [...service.notes, ...(lease?.notes ?? [])]) say(`note: ${note}`);
+    const { unit, cgroup } = service;
+    print(given.json ? `${JSON.stringify({ unit, cgroup, leased: lease?.cpus })}\n` : `${unit}\n`);
     return 0;
   }
   const job = await launcher.launchService(command, args, { ...options, signal: relay.early });
+  lease?.started();
   relay.to(job.pid, false);
-  for (const note of job.notes) say(`note: ${note}`);
-  const receipt = await job.result;
+  for (const note of [...job.notes, ...(lease?.notes ?? [])]) say(`note: ${note}`);
+  const receipt = withLease(await job.result, lease);
+  lease?.ended(receipt.leftRunning);
   await deliver(receipt, given, target);
   return receipt.status;
 }

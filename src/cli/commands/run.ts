@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import process from 'node:process';
+import type { Plan } from '../../backend/backend.ts';
 import { expandWords } from '../../core/expand.ts';
 import { Launcher } from '../../job/launcher.ts';
 import type { Receipt } from '../../job/receipt.ts';
@@ -8,6 +9,7 @@ import { isStderrTerminal, print, tell } from '../output.ts';
 import { descriptorOf, openReceiptFile, type ReceiptTarget } from '../receipt-target.ts';
 import { launcherOptions, launchOptions, type RunOptions } from '../run-options.ts';
 import { relaySignals } from '../signals.ts';
+import type { RunLease } from './run-lease.ts';
 
 /** How `slicectl run` is to end: with a status, or by the signal that ended the job. */
 export type Ending = number | NodeJS.Signals;
@@ -22,34 +24,45 @@ export async function run(words: readonly string[], given: RunOptions): Promise<
   const relay = relaySignals(inheritance.ignoredSignals);
   let launcher: Launcher | undefined;
   let target: ReceiptTarget | undefined;
+  let lease: RunLease | undefined;
   try {
     launcher = await Launcher.open(where);
-    const options = launchOptions(given, launcher.machine, inheritance);
+    const plain = launchOptions(given, launcher.machine, inheritance);
+    if (given.exclusive !== undefined) {
+      const { leaseFor } = await import('./run-lease.ts');
+      lease = await leaseFor(given, plain.limits, launcher, command);
+    }
+    const options = lease
+      ? { ...launchOptions(lease.given, launcher.machine, inheritance), placed: lease.placed }
+      : plain;
     const expands = given.expandEnvironment === 'yes' && !given.service;
     const args = expands ? expandWords(written, options.env ?? process.env) : written;
     if (receiptFile !== undefined && !given.dryRun) target = openReceiptFile(receiptFile, inheritance.descriptors);
     if (given.service) {
       const { runService } = await import('./run-service.ts');
-      return await runService({ launcher, command, args, options, given, say, target, relay });
+      return await runService({ launcher, command, args, options, given, say, target, relay, lease });
     }
     if (given.dryRun) {
       const { planText, planJson } = await import('../render/plan.ts');
-      const plan = await launcher.plan(command, args, options);
+      const plan = withNotes(await launcher.plan(command, args, options), lease);
       print(
         given.json ? planJson(plan, [command, ...args]) : planText(plan, [command, ...args], launcher.backend.label),
       );
       return 0;
     }
     const job = await launcher.launch(command, args, { ...options, signal: relay.early });
+    lease?.started();
     relay.to(job.pid);
-    for (const note of job.notes) say(`note: ${note}`);
+    for (const note of [...job.notes, ...(lease?.notes ?? [])]) say(`note: ${note}`);
     const sweeping = sweepSoon(launcher);
-    const receipt = await job.result;
+    const receipt = withLease(await job.result, lease);
+    lease?.ended(receipt.leftRunning);
     clearTimeout(sweeping);
     await deliver(receipt, given, target);
     if (receipt.leftRunning > 0) say(`note: ${leftText(receipt)}`);
     return ending(receipt);
   } catch (error) {
+    lease?.failed(error);
     target?.abandon();
     if (relay.earlySignal === undefined) throw error;
     return relay.earlySignal === 'SIGINT' ? 'SIGINT' : 128 + constants.signals[relay.earlySignal];
@@ -57,6 +70,15 @@ export async function run(words: readonly string[], given: RunOptions): Promise<
     relay.stop();
     launcher?.close();
   }
+}
+
+/** What a dry run prints of a plan, with what is to be known of the lease. */
+export function withNotes(plan: Plan, lease: RunLease | undefined): Plan {
+  return lease ? { ...plan, notes: [...plan.notes, ...lease.notes.map((text) => ({ text }))] } : plan;
+}
+
+export function withLease(receipt: Receipt, lease: RunLease | undefined): Receipt {
+  return lease ? { ...receipt, leased: lease.cpus, notes: [...receipt.notes, ...lease.notes] } : receipt;
 }
 
 /** A shell ends its loop after Ctrl-C only when it sees that SIGINT itself ended the command. */

@@ -21,6 +21,7 @@ export function receiptText(receipt: Receipt, isColoured = false): string {
       'limits',
       receipt.limits.length === 0 ? 'none' : receipt.limits.map((limit) => limitText(limit, receipt.cgroup)).join(', '),
     ],
+    ...(receipt.leased === undefined ? [] : [['leased', `CPUs ${receipt.leased}`] as const]),
     ['cpu', cpuText(receipt)],
     [
       'memory',
