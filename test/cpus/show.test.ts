@@ -158,6 +158,21 @@ it('tasks whose mask lacks only the CPUs of isolcpus= or those that are offline 
   expect(showText(report, plain)).toContain('no cpuset hierarchy is mounted');
 });
 
+it('lines of queues are counted together; numbers without a device and groups of mounts are not told', async () => {
+  using host = new FakeHost();
+  const base = reservedHost(host);
+  const irqs = [30, 31, 32, 33];
+  host.write({
+    'proc/interrupts': `${INTERRUPTS}${irqs.map((irq) => ` ${irq}: ${'0 '.repeat(8)} PCI-MSI ${irq}-edge virtio${irq}\n`).join('')}`,
+    ...Object.fromEntries(irqs.map((irq) => [`proc/irq/${irq}/smp_affinity_list`, `${irq - 30}\n`])),
+    'proc/irq/3/smp_affinity_list': '0-7\n',
+    ...group('dev-mqueue.mount', '', '0-7'),
+  });
+  const shown = showText(await readCpuReport(base), plain);
+  expect(shown).toContain('  lines: 1 on 0-3, 5 on one CPU each (0-3,6)\n');
+  expect(shown).toContain('  6-7: the root group and new groups, db.slice, machine.slice\n');
+});
+
 describeWithBus('units that systemd is asked for', () => {
   let daemon: Daemon;
   let fake: FakeSystemd;

@@ -1,4 +1,4 @@
-import { intersection, printIndexSet, without } from '../../core/cpuset.ts';
+import { type IndexSet, intersection, printIndexSet, union, without } from '../../core/cpuset.ts';
 import type { GroupCpus, Partition } from '../../cpus/groups.ts';
 import { listText } from '../../cpus/roles.ts';
 import type { CpuReport } from '../../cpus/show.ts';
@@ -73,7 +73,7 @@ function accessSection({ access, groups, topology, payload }: CpuReport, style: 
           ? 'nobody'
           : closed.length < open.length && intersection(cpus, payload).length === 0
             ? `all but ${closed.map(groupName).join(', ')}`
-            : open.map(groupName).join(', ');
+            : open.filter(hasTasks).map(groupName).join(', ');
     return wrapped(`  ${printIndexSet(cpus)}: `, text, style.width);
   });
   const free = without(groups.isolated, topology.isolated);
@@ -82,6 +82,11 @@ function accessSection({ access, groups, topology, payload }: CpuReport, style: 
     [...lines, ...(free.length === 0 ? [] : row('isolated partitions:', printIndexSet(free), style))],
     style,
   );
+}
+
+/** Groups of mounts and swap stay when the programs that made them have ended. */
+function hasTasks(path: string): boolean {
+  return !/\.(?:mount|swap)$/.test(path);
 }
 
 /** `/` stands for all that has no top-level group of its own. */
@@ -144,18 +149,14 @@ function interruptsSection(
   style: PictureStyle,
 ): string {
   const { lines, defaultAffinity } = interrupts;
-  const used = lines.filter(({ affinity }) => affinity !== undefined);
-  const byPlace = new Map<string, number>();
-  for (const { affinity } of used) {
-    const place = listText(intersection(affinity ?? [], topology.online));
-    byPlace.set(place, (byPlace.get(place) ?? 0) + 1);
-  }
-  const places = [...byPlace].toSorted((a, b) => b[1] - a[1]).map(([place, count]) => `${count} on ${place}`);
+  // Numbers that no device has used stand in /proc/irq, but not in /proc/interrupts.
+  const used = lines.filter(({ affinity, source }) => affinity !== undefined && source !== '');
+  const places = placesText(used.map(({ affinity }) => intersection(affinity ?? [], topology.online)));
   const onPayload = used.filter(
     ({ effective, affinity }) => intersection(effective ?? affinity ?? [], payload).length > 0,
   );
   const all = [
-    ...(used.length === 0 ? [] : wrapped('  lines: ', shortened(places).join(', '), style.width)),
+    ...(used.length === 0 ? [] : wrapped('  lines: ', places, style.width)),
     ...(payload.length === 0 ? [] : [`  that come on payload CPUs: ${onPayload.length}`]),
     ...(defaultAffinity === undefined ? [] : row('new lines:', listText(defaultAffinity), style)),
     ...(irqbalance === undefined ? [] : [`  irqbalance ${irqbalance.isRunning ? 'runs' : 'does not run'}`]),
@@ -169,9 +170,22 @@ function interruptsSection(
 
 const MOST_PLACES = 8;
 
-function shortened(places: readonly string[]): readonly string[] {
-  if (places.length <= MOST_PLACES) return places;
-  return [...places.slice(0, MOST_PLACES), `and ${places.length - MOST_PLACES} places more`];
+/** `7 on 0-7, 24 on one CPU each (0-7)`: queues of devices have a line for each CPU. */
+function placesText(affinities: readonly IndexSet[]): string {
+  const single = affinities.filter((cpus) => cpus.length === 1);
+  const singles = union(...single);
+  const isSpread = singles.length > 1;
+  const byPlace = new Map<string, number>();
+  for (const cpus of isSpread ? affinities.filter((each) => each.length !== 1) : affinities)
+    byPlace.set(listText(cpus), (byPlace.get(listText(cpus)) ?? 0) + 1);
+  const places = [...byPlace].toSorted((a, b) => b[1] - a[1]).map(([place, count]) => `${count} on ${place}`);
+  const shown = places.slice(0, MOST_PLACES);
+  const more = places.length - shown.length;
+  return [
+    ...shown,
+    ...(more === 0 ? [] : [`and ${more} places more`]),
+    ...(isSpread ? [`${single.length} on one CPU each (${printIndexSet(singles)})`] : []),
+  ].join(', ');
 }
 
 function kubeletSection({ kubelet }: CpuReport, style: PictureStyle): string {
