@@ -35,11 +35,12 @@ export function podsElsewhere({ kubelet, others, facts: { topology } }: Ground):
 }
 
 /** 6: the group above the pods has all CPUs that the kubelet gives to them. */
-export function podsGroup({ kubelet, own, facts: { groups } }: Ground): Finding[] {
+export function podsGroup({ kubelet, own, facts: { groups, topology } }: Ground): Finding[] {
   const group = groups?.groups.find(({ path }) => kubelet.podsGroups.includes(path));
   if (group === undefined) return [];
   const { state } = kubelet;
-  const given = state?.policy === 'static' ? union(state.shared, exclusiveCpus(state)) : own;
+  const told = state?.policy === 'static' ? union(state.shared, exclusiveCpus(state)) : own;
+  const given = intersection(told, topology.online);
   if (isSubset(given, group.effective)) return [];
   return [
     finding('pods-confined', 'drift', group.path, {
@@ -98,7 +99,7 @@ export function offline({ kubelet, facts: { topology } }: Ground): Finding[] {
 export function staleState({ kubelet, isStrict, facts: { topology } }: Ground): Finding[] {
   const { state: found, policy: wanted, reserved: kept } = kubelet;
   if (found === undefined || kubelet.problems.length > 0) return [];
-  const online = union(topology.online, found.shared, exclusiveCpus(found));
+  const online = union(topology.online, found.shared, exclusiveCpus(found), kept ?? []);
   const fault = stateFault(found, { policy: wanted, isStrict, reserved: kept, online });
   if (fault === undefined) return [];
   return [
