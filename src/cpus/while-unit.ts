@@ -1,0 +1,117 @@
+import type { SystemdLink } from '../backend/systemd-link.ts';
+import { fileStep, removeFileStep } from '../change/file-step.ts';
+import { isRunning } from '../change/invert.ts';
+import type { Refusal, Step } from '../change/plan.ts';
+import { badInput, quote } from '../core/errors.ts';
+import { MANAGER_INTERFACE, MANAGER_PATH } from '../dbus/systemd1.ts';
+import type { RootTree } from '../host/root-tree.ts';
+import { execLine } from './boot-unit.ts';
+import type { ReservationRecord } from './model.ts';
+
+type Watched = Pick<ReservationRecord, 'name' | 'whileUnit'>;
+
+/** `db.slice` → `slicectl-while-db.service`, which stands for the reservation as long as its unit runs. */
+export function whileService(slice: string): string {
+  return `slicectl-while-${slice.replace(/\.slice$/, '')}.service`;
+}
+
+function whilePath(slice: string): string {
+  return `/run/systemd/system/${whileService(slice)}`;
+}
+
+/** Units that can end: those of systemd.unit(5) without slices, which stay, and devices, which systemd does not rule. */
+const KINDS = /^[\w:\-.\\@]{1,245}\.(?:service|scope|socket|mount|automount|swap|target|path|timer)$/;
+
+/** `E_INPUT` for what is no name of a unit with an end. */
+export function checkWhileUnit(unit: string): string {
+  if (KINDS.test(unit) && !unit.includes('@.')) return unit;
+  throw badInput(
+    `--while-unit ${quote(unit)} is no unit that can end`,
+    'write its whole name, such as machine-qemu\\x2d1\\x2ddb.scope, as systemctl list-units has it',
+  );
+}
+
+/**
+ * The steps that release a reservation when its unit ends, in whatever way: a service that systemd stops with the unit, and
+ * whose stop command releases. None where all is so already; `isWatching` says whether that service runs. `program` are
+ * the words that start slicectl, the program's file absolute.
+ */
+export function whileUnitSteps(
+  tree: RootTree,
+  record: Watched,
+  program: readonly string[],
+  isWatching = true,
+): readonly Step[] {
+  const { name, whileUnit } = record;
+  if (whileUnit === undefined) return forgetWhileUnit(tree, record);
+  const purpose = `releases ${name} when ${whileUnit} ends`;
+  const text = serviceText(name, checkWhileUnit(whileUnit), program);
+  const file = fileStep(tree, whilePath(name), Buffer.from(text), purpose);
+  if (file.length === 0 && isWatching) return [];
+  const start = { kind: 'unit', manager: 'system', unit: whileService(name), verb: 'start', purpose } as const;
+  // A service that watched another unit before must not release for that one while it is started anew.
+  const isOther = tree.text(whilePath(name)) !== undefined && file.length > 0;
+  const stop = { ...start, verb: 'stop', purpose: 'its unit is another one now' } as const;
+  return [...file, ...(file.length === 0 ? [] : [RELOAD]), ...(isOther ? [stop] : []), start];
+}
+
+/**
+ * The steps after which nothing watches the unit any more. Its file goes before the service is stopped: without one systemd
+ * has no stop command, which would wait for the lock that this change has. `isStopping` for the plan of that stop command
+ * itself, which must not wait for its own service.
+ */
+export function forgetWhileUnit(tree: RootTree, { name }: Pick<Watched, 'name'>, isStopping = false): readonly Step[] {
+  const purpose = `nothing is left to release for ${name}`;
+  const file = removeFileStep(tree, whilePath(name), purpose);
+  if (file.length === 0) return [];
+  const stop = { kind: 'unit', manager: 'system', unit: whileService(name), verb: 'stop', purpose } as const;
+  return [...file, RELOAD, ...(isStopping ? [] : [stop])];
+}
+
+const RELOAD: Step = { kind: 'reload', manager: 'system', purpose: 'systemd reads the unit that watches' };
+
+/** A release widens many units, each with a proof, and may wait for another change to end. */
+const STOP_SECONDS = 600;
+
+function serviceText(slice: string, unit: string, program: readonly string[]): string {
+  return `# Written by slicectl cpus reserve --while-unit. slicectl cpus release removes it.
+[Unit]
+Description=Release the CPUs of ${slice} when ${unit} ends
+Documentation=man:slicectl-cpus(1)
+BindsTo=${unit}
+After=${unit}
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStop=${execLine([...program, 'cpus', 'release', slice, '--yes', '--ended'])}
+TimeoutStopSec=${STOP_SECONDS}
+`;
+}
+
+/** How the unit of a reservation stands. */
+export type WhileState = 'runs' | 'ended' | 'shutting-down';
+
+/**
+ * A unit has ended where it is not active any more, and also where systemd is about to stop it: what is ordered after a
+ * unit stops before it. A restart is no end. `shutting-down`: the machine stops, and all that lasts until reboot with it.
+ */
+export async function whileState(link: SystemdLink, unit: string): Promise<WhileState> {
+  return link.persist(async ({ manager }) => {
+    if ((await manager.get(MANAGER_PATH, MANAGER_INTERFACE, 'SystemState')) === 'stopping') return 'shutting-down';
+    // A unit that is not loaded is listed as inactive.
+    const [found] = await manager.listUnitsByNames([unit]);
+    return found !== undefined && isRunning(found.activeState) && found.jobType !== 'stop' ? 'runs' : 'ended';
+  });
+}
+
+/** Why a reservation cannot last as long as the unit; undefined where it can. */
+export async function whileRefusal(link: SystemdLink | undefined, unit: string): Promise<Refusal | undefined> {
+  const name = checkWhileUnit(unit);
+  if (link === undefined) return { reason: `--while-unit ${name} needs systemd, which does not answer` };
+  if ((await whileState(link, name)) === 'runs') return undefined;
+  return {
+    reason: `${name} does not run, so that nothing would ever release the reservation`,
+    hint: `start it first, or leave out --while-unit; systemctl status ${quote(name)} says how it is`,
+  };
+}
