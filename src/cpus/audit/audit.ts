@@ -4,10 +4,11 @@ import { readCpuFacts } from '../facts.ts';
 import type { Finding } from '../finding.ts';
 import { ghosts } from '../hold/ghosts.ts';
 import { proveUnit, type UnitProof } from '../hold/proof.ts';
+import { kubeletRules } from '../kubelet/rules.ts';
 import type { CpuFacts, ReservationRecord, Wanted } from '../model.ts';
 import type { CpuHost } from '../show.ts';
 import { wantedFor } from '../want.ts';
-import { runnersOf } from './can-run.ts';
+import { type Runner, runnersOf } from './can-run.ts';
 import { type Activity, watchCpus } from './did-run.ts';
 import { driftFindings } from './drift.ts';
 import { type Ghosts, ghostFindings, judgeGhosts } from './ghosts.ts';
@@ -34,6 +35,8 @@ export interface AuditReport {
   readonly ghosts: readonly Ghosts[];
   /** Undefined without a window or without a reservation. */
   readonly activity: Activity | undefined;
+  /** Of each reservation that is looked at, in how many places tasks of others may run on its CPUs. */
+  readonly holds: readonly { readonly name: string; readonly open: number }[];
   /** Neither breach nor drift. */
   readonly isClean: boolean;
 }
@@ -45,12 +48,14 @@ export async function audit(host: CpuHost, { name, windowMs, signal }: AuditRequ
   if (name !== undefined && records.length === 0) throw noReservation(name, facts.records);
   const wanted = wantedFor(facts, facts.records);
   const view: AuditView = { facts, wanted, records, traces: readTraces(host.paths, host.tree, facts, wanted) };
-  const proofs = host.system === undefined ? [] : await proveAll(host, host.system, wanted);
+  const proofs =
+    host.system === undefined || facts.records.length === 0 ? [] : await proveAll(host, host.system, wanted);
   const payload = payloadOf(view);
   const isWatched = windowMs > 0 && payload.length > 0;
   const activity = isWatched ? await watchCpus(host.paths, payload, windowMs, signal) : undefined;
   const narrow = judgeGhosts(ghosts(facts), view);
-  const findings = await judge(view, proofs, narrow, activity);
+  const runners = runnersOf(view);
+  const findings = judge(view, { proofs, narrow, runners, activity });
   return {
     facts,
     wanted,
@@ -58,20 +63,32 @@ export async function audit(host: CpuHost, { name, windowMs, signal }: AuditRequ
     findings,
     ghosts: narrow,
     activity,
-    isClean: findings.every(({ severity }) => severity !== 'breach' && severity !== 'drift'),
+    holds: records.map(({ name: own }) => ({
+      name: own,
+      open: runners.filter(({ record, isKept }) => record.name === own && !isKept).length,
+    })),
+    isClean: !findings.some(isWrong),
   };
 }
 
-async function judge(
-  view: AuditView,
-  proofs: readonly UnitProof[],
-  narrow: readonly Ghosts[],
-  activity: Activity | undefined,
-): Promise<readonly Finding[]> {
+/** What makes an audit end with 3. */
+export function isWrong({ severity }: Finding): boolean {
+  return severity === 'breach' || severity === 'drift';
+}
+
+interface Evidence {
+  readonly proofs: readonly UnitProof[];
+  readonly narrow: readonly Ghosts[];
+  readonly runners: readonly Runner[];
+  readonly activity: Activity | undefined;
+}
+
+function judge(view: AuditView, { proofs, narrow, runners, activity }: Evidence): readonly Finding[] {
   const drift = driftFindings(view, proofs);
   const all = [
-    ...runnerFindings(view, runnersOf(view), drift, activity),
+    ...runnerFindings(view, runners, drift, activity),
     ...drift,
+    ...kubeletRules(view.facts, view.wanted),
     ...ghostFindings(narrow),
     ...kernelFindings(view, activity),
   ];

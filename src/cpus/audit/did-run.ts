@@ -37,7 +37,8 @@ export interface CpuActivity extends CpuTimes {
 export interface TaskActivity {
   readonly task: Task;
   readonly ranMs: number;
-  readonly cpus: IndexSet;
+  /** The same by CPU. */
+  readonly cpus: ReadonlyMap<number, number>;
   /** Times that it had to give way, anywhere. */
   readonly involuntary: number;
 }
@@ -95,8 +96,7 @@ export async function watchCpus(
 
 interface Seen {
   readonly task: Task;
-  readonly cpus: Set<number>;
-  ranMs: number;
+  readonly cpus: Map<number, number>;
   lastMs: number;
 }
 
@@ -112,13 +112,12 @@ function look(paths: HostPaths, seen: Map<string, Seen>, key: string, task: Task
   const time = readTaskTime(paths, task.pid, task.tid);
   if (time === undefined) return;
   const known = seen.get(key);
-  const one = known ?? { task, cpus: new Set(), ranMs: 0, lastMs: isNew ? 0 : time.ranMs };
+  const one = known ?? { task, cpus: new Map(), lastMs: isNew ? 0 : time.ranMs };
   if (known === undefined) seen.set(key, one);
   const ran = time.ranMs - one.lastMs;
   one.lastMs = time.ranMs;
   if (ran <= 0 || !cpus.includes(time.cpu)) return;
-  one.ranMs += ran;
-  one.cpus.add(time.cpu);
+  one.cpus.set(time.cpu, (one.cpus.get(time.cpu) ?? 0) + ran);
 }
 
 function tasksSeen(
@@ -128,10 +127,10 @@ function tasksSeen(
 ): TaskActivity[] {
   const after = new Map(last.map((task) => [keyOf(task), task]));
   return [...seen]
-    .map(([key, { task, ranMs, cpus }]) => ({
+    .map(([key, { task, cpus }]) => ({
       task: after.get(key) ?? task,
-      ranMs,
-      cpus: [...cpus].sort((a, b) => a - b),
+      ranMs: [...cpus.values()].reduce((sum, ran) => sum + ran, 0),
+      cpus,
       involuntary: Number((after.get(key) ?? task).involuntary - (first.get(key)?.involuntary ?? 0n)),
     }))
     .filter(({ ranMs, involuntary }) => ranMs > 0 || involuntary > 0)

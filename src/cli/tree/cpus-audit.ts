@@ -1,0 +1,19 @@
+import { Command } from 'commander';
+import type { AuditOptions } from '../commands/cpus-audit.ts';
+import type { Ending } from '../commands/run.ts';
+
+export function auditCommand(done: (ending: Ending) => void): Command {
+  return new Command('audit')
+    .description('find who may run and who ran on payload CPUs, and what undid a reservation; ends with 3 if any')
+    .argument('[name]', 'the slice of one reservation; all without it')
+    .option('--window <seconds>', 'watch for so long who runs there; 0 to leave that out', '2')
+    .option('--fix', 'plan what mends it, and apply that')
+    .option('-n, --dry-run', 'with --fix: print the plan and do nothing')
+    .option('-y, --yes', 'with --fix: do not ask')
+    .option('--watch', 'go on, and tell what becomes wrong or right again')
+    .option('--json', 'print as JSON; with --watch an object a line')
+    .action(async (name: string | undefined, options: AuditOptions) => {
+      const { audit } = await import('../commands/cpus-audit.ts');
+      done(await audit(name, options));
+    });
+}
