@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { PerformanceObserver, performance } from 'node:perf_hooks';
+import { constants, PerformanceObserver, performance } from 'node:perf_hooks';
 import process, { hrtime } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ProbePlan, warmProbe } from '../cpus/measure/probe.ts';
@@ -14,15 +14,20 @@ import { print } from './output.ts';
 const [BASE] = hrtime();
 const cell = new Int32Array(new SharedArrayBuffer(4));
 const clock: ProbeClock = {
-  // The array does not outlive the call, so that the compiled loop makes none; performance.now() leaves a boxed number.
   now: () => {
-    const [seconds, ns] = hrtime();
-    return (seconds - BASE) * 1e9 + ns;
+    const time = hrtime();
+    return ((time[0] as number) - BASE) * 1e9 + (time[1] as number);
   },
   sleep: (ns) => {
     Atomics.wait(cell, 0, 0, ns / 1e6);
   },
+  tidy: () => gc({ type: 'minor' }),
 };
+
+/** By --expose-gc. */
+declare function gc(options: { readonly type: 'minor' }): void;
+/** NODE_PERFORMANCE_GC_FLAGS_FORCED: a collection that was asked for, between two measured times. */
+const FORCED = constants.NODE_PERFORMANCE_GC_FLAGS_FORCED;
 
 /** Node reports collections only after the loop has ended. */
 const REPORT_MS = 50;
@@ -30,7 +35,8 @@ const REPORT_MS = 50;
 const plan = JSON.parse(process.argv[2] ?? '') as ProbePlan;
 const collected: number[] = [];
 new PerformanceObserver((list) => {
-  collected.push(...list.getEntries().map(({ startTime }) => startTime));
+  const unasked = list.getEntries().filter(({ detail }) => ((detail as { flags: number }).flags & FORCED) === 0);
+  collected.push(...unasked.map(({ startTime }) => startTime));
 }).observe({ entryTypes: ['gc'] });
 
 const probe = warmProbe(HOST, clock, plan);

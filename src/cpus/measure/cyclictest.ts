@@ -1,8 +1,9 @@
-import { isRecord } from './saved.ts';
+import type { IndexSet } from '../../core/cpuset.ts';
+import type { MeasuredCpu } from './model.ts';
 import { badAnswer, bucketsOf, type ToolRun } from './tool.ts';
 
 /** Latencies above this are counted by cyclictest without their size. */
-const LARGEST_US = 100_000;
+const LARGEST_US = 20_000;
 
 /**
  * cyclictest as the probe is: one thread a CPU, the same interval, and without its way of forbidding deep idle states,
@@ -21,32 +22,40 @@ export function cyclictestCommand({ cpus, seconds, priority, intervalUs }: ToolR
     `--duration=${seconds}`,
     `--histogram=${LARGEST_US}`,
     ...(priority === undefined ? ['--policy=other'] : [`--priority=${priority}`]),
-    '--json=/dev/stdout',
   ];
 }
 
 /**
- * Reads its JSON, which the histogram as text follows. Whole microseconds are rounded down there, so that a bucket ends
- * just below the next one. `E_SYNTAX` for text that is none.
+ * Reads its histogram as text: a row a microsecond with a column a thread, and rows of totals. JSON goes only to a file
+ * that it opens by name, which a pipe is not. Threads are pinned to the CPUs in rising order. Whole microseconds are
+ * rounded down there. `E_SYNTAX` for text that is no such histogram.
  */
-export function parseCyclictest(text: string) {
-  // One object, whose last line is its closing brace alone; the text behind it begins with #.
-  const end = text.indexOf('\n}');
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(end === -1 ? text : text.slice(text.indexOf('{'), end + 2));
-  } catch (cause) {
-    throw badAnswer('cyclictest', 'no JSON', cause);
-  }
-  if (!isRecord(parsed) || !isRecord(parsed.thread)) throw badAnswer('cyclictest', 'no threads');
-  const cpus = Object.values(parsed.thread).map((thread) => {
-    if (!isRecord(thread) || !isRecord(thread.histogram)) throw badAnswer('cyclictest', 'a thread without histogram');
-    const { cpu, cycles, min, max, avg } = thread;
-    const numbers = [cpu, cycles, min, max, avg].map(Number);
-    if (!numbers.every(Number.isFinite)) throw badAnswer('cyclictest', 'a thread without numbers');
-    const [number = 0, count = 0, least = 0, largest = 0, average = 0] = numbers;
-    const histogram = Object.entries(thread.histogram).map(([us, many]) => [Number(us), Number(many)] as const);
-    return { cpu: number, late: bucketsOf(histogram, { count, minUs: least, maxUs: largest, averageUs: average }) };
+export function parseCyclictest(text: string, cpus: IndexSet): readonly MeasuredCpu[] {
+  const rows = text.split('\n').flatMap((line): (readonly number[])[] => {
+    return /^\d+(\s+\d+)+$/.test(line) ? [line.trim().split(/\s+/).map(Number)] : [];
   });
-  return { version: typeof parsed.rt_test_version === 'string' ? parsed.rt_test_version : '', cpus };
+  const totals = (name: string): readonly number[] => {
+    const line = new RegExp(`^# ${name}:(( +\\d+)+)`, 'm').exec(text)?.[1];
+    const numbers = line?.trim().split(/\s+/).map(Number) ?? [];
+    if (numbers.length < cpus.length) throw badAnswer('cyclictest', `${name} of ${cpus.length} threads are not there`);
+    return numbers;
+  };
+  const [counts, least, average, largest, over] = [
+    totals('Total'),
+    totals('Min Latencies'),
+    totals('Avg Latencies'),
+    totals('Max Latencies'),
+    totals('Histogram Overflows'),
+  ];
+  return cpus.map((cpu, thread) => {
+    const histogram = rows.map(([us = 0, ...counted]) => [us, counted[thread] ?? 0] as const);
+    const own = {
+      // Its total leaves out what is above the histogram.
+      count: (counts[thread] ?? 0) + (over[thread] ?? 0),
+      minUs: least[thread] ?? 0,
+      maxUs: largest[thread] ?? 0,
+      averageUs: average[thread] ?? 0,
+    };
+    return { cpu, late: bucketsOf(histogram, own) };
+  });
 }

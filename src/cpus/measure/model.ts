@@ -24,7 +24,7 @@ export interface ProbeResult {
   readonly waitNs: number | undefined;
   /** CPU time of the probe itself. Like `waitNs` undefined on kernels that do not count it. */
   readonly ownNs: number | undefined;
-  /** Garbage collections during the measurement, which are delays of the probe's own. */
+  /** Garbage collections that came while it measured, each of them a delay of the probe's own. */
   readonly collections: number;
   /** `normal` or `fifo 80`, as the kernel has it. */
   readonly scheduling: string;
@@ -83,10 +83,15 @@ export interface MachineSurroundings {
 
 /** Of another program, which ran after the probes at the same places. */
 export interface ToolResult {
-  /** `cyclictest 2.40`. */
+  /** `cyclictest`, `rtla timerlat`. */
   readonly name: string;
   readonly command: readonly string[];
-  readonly cpus: readonly { readonly cpu: number; readonly late: Distribution }[];
+  readonly cpus: readonly MeasuredCpu[];
+}
+
+export interface MeasuredCpu {
+  readonly cpu: number;
+  readonly late: Distribution;
 }
 
 export interface CpuMeasurement extends ProbeResult {

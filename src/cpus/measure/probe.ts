@@ -125,3 +125,6 @@ function readOwn({ proc }: HostPaths) {
     cgroup: /^0::(.*)$/m.exec(cgroups)?.[1] ?? '/',
   };
 }
+
+/** What Node is told for a probe: no helper threads, and room for the garbage between two clearings. */
+export const PROBE_NODE_FLAGS = ['--single-threaded', '--expose-gc', '--min-semi-space-size=16'] as const;

@@ -1,6 +1,7 @@
 import { errnoOf } from '../../core/errors.ts';
 import { readIfThere } from '../../host/files.ts';
 import type { HostPaths } from '../../host/paths.ts';
+import type { MeasuredCpu } from './model.ts';
 import { badAnswer, bucketsOf, type ToolRun } from './tool.ts';
 
 /** Latencies above this are counted by rtla without their size. */
@@ -47,7 +48,7 @@ export function rtlaCommand({ cpus, seconds, priority, intervalUs }: ToolRun): r
  * Reads the table of `rtla timerlat hist` (rtla-timerlat-hist(1)). Only columns of threads (`Thr-002`) are wake-ups; those
  * of interrupts and of user space are parts of them. `E_SYNTAX` for text that is no such table.
  */
-export function parseRtla(text: string) {
+export function parseRtla(text: string): readonly MeasuredCpu[] {
   const lines = text.split('\n').map((line) => line.trim());
   const at = lines.findIndex((line) => line.startsWith('Index'));
   const [, ...columns] = (lines[at] ?? '').split(/\s+/);
@@ -70,5 +71,5 @@ export function parseRtla(text: string) {
     return [{ cpu: Number(cpu), late: bucketsOf(histogram, totals) }];
   });
   if (cpus.length === 0) throw badAnswer('rtla', 'no columns of threads');
-  return { cpus };
+  return cpus;
 }

@@ -49,6 +49,6 @@ function isDistribution(value: unknown): boolean {
   return [count, minNs, maxNs, sumNs].every(Number.isFinite) && buckets.every(isPair);
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
+function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

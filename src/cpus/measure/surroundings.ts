@@ -1,4 +1,11 @@
 import { type IndexSet, without } from '../../core/cpuset.ts';
+import {
+  type CountsByCpu,
+  type CpuTimes,
+  readCpuInterrupts,
+  readCpuTimes,
+  readSoftirqs,
+} from '../../host/cpu-times.ts';
 import { readIfThere } from '../../host/files.ts';
 import { type Interrupt, parseInterrupts } from '../../host/interrupts.ts';
 import type { HostPaths } from '../../host/paths.ts';
@@ -10,57 +17,17 @@ import type { Counted, CpuSurroundings } from './model.ts';
 export interface Moment {
   readonly times: ReadonlyMap<number, CpuTimes>;
   readonly devices: ReadonlyMap<number, Pick<Interrupt, 'name' | 'source' | 'counts'>>;
-  readonly local: Table;
-  readonly softirqs: Table;
+  readonly local: CountsByCpu;
+  readonly softirqs: CountsByCpu;
 }
 
-/** In ticks of USER_HZ (proc_stat(5)). */
-export interface CpuTimes {
-  readonly all: number;
-  readonly idle: number;
-  readonly steal: number;
-}
-
-/** Counts on each CPU, by the name of the row. */
-export type Table = ReadonlyMap<string, ReadonlyMap<number, number>>;
-
-export function readMoment({ proc }: HostPaths): Moment {
-  const interrupts = readIfThere(`${proc}/interrupts`) ?? '';
+export function readMoment(paths: HostPaths): Moment {
   return {
-    times: parseTimes(readIfThere(`${proc}/stat`) ?? ''),
-    devices: parseInterrupts(interrupts),
-    local: parseTable(interrupts),
-    softirqs: parseTable(readIfThere(`${proc}/softirqs`) ?? ''),
+    times: readCpuTimes(paths),
+    devices: parseInterrupts(readIfThere(`${paths.proc}/interrupts`) ?? ''),
+    local: readCpuInterrupts(paths),
+    softirqs: readSoftirqs(paths),
   };
-}
-
-export function parseTimes(text: string): ReadonlyMap<number, CpuTimes> {
-  const found = new Map<number, CpuTimes>();
-  for (const [, cpu, line = ''] of text.matchAll(/^cpu(\d+) (.*)$/gm)) {
-    // The time of guests behind these eight is in user and nice already.
-    const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = line
-      .trim()
-      .split(/\s+/)
-      .map(Number);
-    const all = user + nice + system + idle + iowait + irq + softirq + steal;
-    found.set(Number(cpu), { all, idle: idle + iowait, steal });
-  }
-  return found;
-}
-
-/** The rows with letters, which count for each CPU: those of /proc/softirqs, and of /proc/interrupts those without number. */
-export function parseTable(text: string): Table {
-  const [head = '', ...rows] = text.split('\n');
-  const cpus = [...head.matchAll(/CPU(\d+)/g)].map(([, cpu]) => Number(cpu));
-  const found = new Map<string, ReadonlyMap<number, number>>();
-  for (const row of rows) {
-    const [, name, rest = ''] = /^\s*([A-Z][A-Z_0-9]+):(.*)$/.exec(row) ?? [];
-    const counts = rest.trim().split(/\s+/).slice(0, cpus.length);
-    // ERR and MIS are of the machine, and have one number alone.
-    if (name === undefined || counts.length < cpus.length || !counts.every((count) => /^\d+$/.test(count))) continue;
-    found.set(name, new Map(cpus.map((cpu, at) => [cpu, Number(counts[at])])));
-  }
-  return found;
 }
 
 /** What went on at the CPUs between two moments. */
@@ -72,9 +39,10 @@ export function surroundingsOf(
 ): readonly CpuSurroundings[] {
   const shareOf = (cpu: number, of: (times: CpuTimes) => number): number => {
     const [from, to] = [before.times.get(cpu), after.times.get(cpu)];
-    return from && to && to.all > from.all ? (of(to) - of(from)) / (to.all - from.all) : 0;
+    const whole = from && to ? allOf(to) - allOf(from) : 0;
+    return from && to && whole > 0 ? (of(to) - of(from)) / whole : 0;
   };
-  const busyOf = (cpu: number): number => shareOf(cpu, ({ all, idle, steal }) => all - idle - steal);
+  const busyOf = (cpu: number): number => shareOf(cpu, ({ tasks, interrupts }) => tasks + interrupts);
   return cpus.map((cpu) => ({
     cpu,
     devices: countedOf(devicesAt(before, cpu), devicesAt(after, cpu)),
@@ -90,6 +58,8 @@ export function surroundingsOf(
   }));
 }
 
+const allOf = ({ tasks, interrupts, idle, steal }: CpuTimes): number => tasks + interrupts + idle + steal;
+
 type Counts = ReadonlyMap<string, number>;
 
 function devicesAt({ devices }: Moment, cpu: number): Counts {
@@ -98,7 +68,7 @@ function devicesAt({ devices }: Moment, cpu: number): Counts {
   );
 }
 
-function rowsAt(table: Table, cpu: number): Counts {
+function rowsAt(table: CountsByCpu, cpu: number): Counts {
   return new Map([...table].map(([name, counts]) => [name, counts.get(cpu) ?? 0]));
 }
 

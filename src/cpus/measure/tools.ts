@@ -49,14 +49,13 @@ async function runCyclictest(run: ToolsRun): Promise<ToolResult | string | undef
       const cpus = run.targets.filter((target) => target.slice === slice).map(({ cpu }) => cpu);
       const command = cyclictestCommand({ ...run, cpus });
       const output = await outputOf(await run.places.start(slice, command));
-      return { command, output };
+      return { cpus, command, output };
     }),
   );
   const failed = parts.find(({ output }) => output.code !== 0);
   if (failed) return whyNot('cyclictest', failed.output);
-  const parsed = parts.map(({ output }) => parseCyclictest(output.stdout));
-  const cpus = parsed.flatMap((part) => part.cpus).sort((a, b) => a.cpu - b.cpu);
-  return { name: `cyclictest ${parsed[0]?.version ?? ''}`.trim(), command: parts[0]?.command ?? [], cpus };
+  const cpus = parts.flatMap((part) => parseCyclictest(part.output.stdout, part.cpus));
+  return { name: 'cyclictest', command: parts[0]?.command ?? [], cpus: cpus.sort((a, b) => a.cpu - b.cpu) };
 }
 
 /** The tracer's threads are the kernel's own, which no slice holds. */
@@ -66,7 +65,7 @@ async function runRtla(run: ToolsRun): Promise<ToolResult | string | undefined> 
   const command = rtlaCommand({ ...run, cpus: run.targets.map(({ cpu }) => cpu) });
   const output = await outputOf(await run.places.start(undefined, command));
   if (output.code !== 0) return whyNot('rtla', output);
-  return { name: 'rtla timerlat', command, cpus: parseRtla(output.stdout).cpus };
+  return { name: 'rtla timerlat', command, cpus: parseRtla(output.stdout) };
 }
 
 async function isInstalled(places: Places, command: readonly string[]): Promise<boolean> {
