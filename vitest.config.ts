@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 // unit: pure code, private buses and temporary folders. host: this machine's own kernel and terminal.
 // lab: containers and emulated machines, one file at a time, since each wants the whole machine.
+// A state that comes by itself is waited for long, since it comes late on a machine that is busy.
 export default defineConfig({
   test: {
     reporters: ['default', './test/summary.ts'],
@@ -11,6 +12,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/{core,dbus,host,backend,change,job,drivers,cpus,cli,house,docs,types}/**/*.test.ts'],
           testTimeout: 30_000,
+          expect: { poll: { timeout: 20_000 } },
           sequence: { groupOrder: 0 },
         },
       },
@@ -19,7 +21,8 @@ export default defineConfig({
           name: 'host',
           include: ['test/on-host/**/*.test.ts'],
           fileParallelism: false,
-          testTimeout: 60_000,
+          testTimeout: 240_000,
+          expect: { poll: { timeout: 60_000 } },
           sequence: { groupOrder: 1 },
         },
       },

@@ -54,7 +54,7 @@ const systemdRulesHere = (): boolean => existsSync('/run/systemd/system');
 const nspawnTraces = (name: string): string => `/run/systemd/nspawn/propagate/${name}`;
 
 export const container: Adapter = {
-  bootTimeoutMs: 60_000,
+  bootTimeoutMs: 180_000,
 
   async start(spec, image) {
     const folder = join(machineFolder(spec.name), 'root');

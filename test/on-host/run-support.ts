@@ -11,7 +11,7 @@ import { HOST } from '../../src/host/paths.ts';
 import { readSelf } from '../../src/host/self.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 const LOOK_EVERY_MS = 25;
 
 /** Why jobs cannot be started here; undefined when they can. */

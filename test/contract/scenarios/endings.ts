@@ -81,7 +81,7 @@ export const endings: readonly Scenario[] = [
         await job.kill('SIGKILL');
         assert.equal((await job.result).exit.signal, 'SIGKILL');
       }
-      assert.deepEqual(await remains(), []);
+      await until(async () => (await remains()).length === 0);
     },
   },
   {
@@ -110,7 +110,7 @@ export const endings: readonly Scenario[] = [
     name: 'processes that outlive the command go on, are awaited, or are killed, as asked',
     needs: [],
     run: async ({ launcher, remains }) => {
-      const script = ['-c', 'sleep 1.5 & exit 0'];
+      const script = ['-c', 'sleep 3 & exit 0'];
       const left = await (await launcher.launch('sh', script, { leftover: 'leave' })).result;
       assert.equal(left.leftRunning, 1);
       const waited = await (await launcher.launch('sh', script, { leftover: 'wait' })).result;

@@ -155,7 +155,7 @@ export class DriverLab {
 
   /** Waits until a script succeeds: for what a daemon does by itself in its own time. */
   async until(script: string): Promise<void> {
-    for (let left = 150; left > 0; left -= 1) {
+    for (let left = 450; left > 0; left -= 1) {
       if ((await this.sh(script)).code === 0) return;
       await sleep(200);
     }

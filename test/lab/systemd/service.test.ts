@@ -140,7 +140,7 @@ const ends = [];
 for (const command of ['true', 'false']) ends.push((await (await launcher.launchService(command)).result).status);
 await launcher.startDetached('false');
 let left = 'x';
-for (let turn = 0; turn < 50 && left !== ''; turn += 1) {
+for (let turn = 0; turn < 600 && left !== ''; turn += 1) {
   left = execSync("systemctl list-units --all --plain --no-legend 'slicectl*' '*slicectl_*'", { encoding: 'utf8' });
   await new Promise((resolve) => setTimeout(resolve, 100));
 }

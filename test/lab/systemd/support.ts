@@ -83,7 +83,7 @@ export class Lab {
 
   /** Waits until a script succeeds; a unit's start and end take systemd some time. */
   async until(script: string, options: ExecOptions = {}): Promise<void> {
-    for (let left = 100; left > 0; left -= 1) {
+    for (let left = 600; left > 0; left -= 1) {
       if ((await this.sh(script, options)).code === 0) return;
       await sleep(100);
     }
@@ -100,7 +100,7 @@ export class Lab {
     const script = `${list}; systemctl --failed --plain --no-legend; find /sys/fs/cgroup -name '*slicectl_*'`;
     const asAlice = `su --login alice -c "XDG_RUNTIME_DIR=/run/user/1000 ${list.replace('systemctl', 'systemctl --user')}"`;
     let last = '';
-    for (let left = 50; left > 0; left -= 1) {
+    for (let left = 200; left > 0; left -= 1) {
       last = (await this.sh(`${script}; ${asAlice}`)).stdout.trim();
       if (last === '') return '';
       await sleep(200);
