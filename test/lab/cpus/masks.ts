@@ -17,7 +17,7 @@ export interface Mask {
   readonly cpu: number;
 }
 
-/** A user thread that was seen running, and on which CPUs. */
+/** A user thread that ran, and the CPUs on which it was found after it had. */
 export interface Seen {
   readonly pid: number;
   readonly tid: number;
@@ -40,21 +40,27 @@ for my $path (glob '/proc/[0-9]*/task/[0-9]*') {
   print join("\\t", $pid, $tid, @field[6, 0, 36], $allowed, $group, $comm), "\\n" unless $pid == $$;
 }`;
 
-/** For so many seconds looks again and again where user threads run; prints `pid tid cpu cgroup comm`, by tabs. */
+/** For so many seconds looks again and again which user threads ran; prints `pid tid cpu cgroup comm`, by tabs. */
 export const SEEN_PROGRAM = `
 sub slurp { open(my $f, '<', $_[0]) or return; local $/; my $text = <$f>; return $text }
 my $end = time + shift;
-my %seen;
-while (time < $end) {
-  for my $path (glob '/proc/[0-9]*/task/[0-9]*') {
+my (%ran, %kernel, %seen, $again);
+do {
+  for my $path (grep { !$kernel{$_} } glob '/proc/[0-9]*/task/[0-9]*') {
     my ($pid, $tid) = $path =~ m{(\\d+)/task/(\\d+)};
+    my ($time) = (slurp("$path/schedstat") // next) =~ /^(\\d+)/;
+    my $before = $ran{$path};
+    $ran{$path} = $time;
+    next if $pid == $$ || defined $before && $before == $time;
     my ($comm, $rest) = (slurp("$path/stat") // '') =~ /\\((.*)\\) (.*)/s or next;
     my @field = split ' ', $rest;
-    next if $pid == $$ || $field[0] ne 'R' || $field[6] & 0x200000;
+    $kernel{$path} = 1, next if $field[6] & 0x200000;
+    next unless defined $before || $again;
     $seen{join "\\t", $pid, $tid, $field[36]} //= join "\\t", (slurp("$path/cgroup") // '') =~ /^0::(.*)/m, $comm;
   }
+  $again = 1;
   select undef, undef, undef, 0.1;
-}
+} while time < $end;
 print "$_\\t$seen{$_}\\n" for keys %seen;`;
 
 // include/linux/sched.h

@@ -146,7 +146,7 @@ export class CpuLab {
     return (await this.masks()).filter(({ allowed }) => intersection(allowed, asked).length > 0);
   }
 
-  /** The user threads that were seen running within so many seconds of the machine's clock, and where. */
+  /** The user threads that ran within so many seconds of the machine's clock, and on which CPUs they were found. */
   async seenRunning(seconds: number): Promise<readonly Seen[]> {
     return parseSeen(await this.#perl(SEEN_PROGRAM, String(seconds)));
   }
@@ -163,8 +163,8 @@ export class CpuLab {
   }
 
   /** Starts busy loops at a place and waits until they run. Twice at one place needs a name of its own. */
-  async busy(where: Where, { loops = 1, name = unitName(where) }: BusyOptions = {}): Promise<Busy> {
-    await this.#start(where, name, `${name} ${loops}`);
+  async busy(where: Where, { loops = 1, name = unitName(where), flat = false }: BusyOptions = {}): Promise<Busy> {
+    await this.#start(where, name, `${name} ${loops}${flat ? ' flat' : ''}`);
     const pgrep = `pgrep -f '[/]busy ${name} '`;
     await this.until(`[ $(${pgrep} | wc -l) -eq ${loops} ]`);
     const pids = (await this.out(pgrep)).split('\n').map(Number);
@@ -221,12 +221,24 @@ export interface BusyOptions {
   readonly loops?: number;
   /** Begins with `busy`. */
   readonly name?: string;
+  /**
+   * Whether they never sleep. Eight such loops make an emulated machine very slow, since it has two CPUs of the host;
+   * others run a fifth of the time, and start a program each time, so that new tasks are placed too.
+   */
+  readonly flat?: boolean;
 }
 
+/** Its name, how many loops, and `flat` for those that never sleep. Time is the machine's, which the host may delay. */
 const BUSY_PROGRAM = `#!/bin/sh
 i=1
-while [ $i -lt $2 ]; do "$0" "$1" 1 & i=$((i + 1)); done
-while :; do :; done
+while [ $i -lt $2 ]; do "$0" "$1" 1 $3 & i=$((i + 1)); done
+while [ "$3" = flat ]; do :; done
+now() { read -r t _ </proc/uptime; t=\${t%.*}\${t#*.}; }
+while :; do
+  now; end=$((t + 5))
+  while [ $t -lt $end ]; do now; done
+  sleep 0.2
+done
 `;
 
 /** Each place's own, since loops are found by it. */
