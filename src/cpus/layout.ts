@@ -15,21 +15,31 @@ export function layoutOf(facts: CpuFacts, records: readonly ReservationRecord[],
   const system = systemSet(facts, records);
   const list = records.map(({ name, cpus }) => `${name} (${printIndexSet(cpus)})`).join(', ');
   const head = `# Written by slicectl cpus reserve. Payload CPUs: ${list}; system CPUs: ${printIndexSet(system)}.\n`;
-  const dropIn = (unit: string, section: string, lines: readonly string[], purpose: string): WantedFile => ({
-    path: `${layer.units}/${unit}.d/${layer.dropIn}`,
+  const fileOf = (
+    unit: string,
+    file: string,
+    section: string,
+    lines: readonly string[],
+    purpose: string,
+  ): WantedFile => ({
+    path: `${layer.units}/${unit}.d/${file}`,
     text: [head, `[${section}]\n`, ...lines.map((line) => `${line}\n`)].join(''),
     purpose,
   });
+  const dropIn: DropIn = (unit, section, lines, purpose) => fileOf(unit, layer.dropIn, section, lines, purpose);
+  const shield: SliceFile = (name, lines, purpose) => fileOf(name, layer.forAll, 'Slice', lines, purpose);
   const slice = (name: string, lines: readonly string[], purpose: string): WantedFile =>
     dropIn(name, 'Slice', lines, purpose);
   const hasInitScope = (facts.systemd ?? 0) >= INIT_SCOPE_DROP_INS;
   return [
-    slice('slice', setLines(system), 'every slice is confined to the system CPUs, also those made later'),
-    ...leftSlices(facts, records).flatMap((name) => leftFiles(slice, name)),
-    ...records.filter(({ kubelet }) => !kubelet).flatMap((record) => payloadFiles(slice, record, facts.systemd ?? 0)),
+    shield('slice', setLines(system), 'every slice is confined to the system CPUs, also those made later'),
+    ...leftSlices(facts, records).flatMap((name) => leftFiles(shield, name)),
+    ...records
+      .filter(({ kubelet }) => !kubelet)
+      .flatMap((record) => payloadFiles(slice, shield, record, facts.systemd ?? 0)),
     ...ownSets(facts, records).map(({ unit, cpus }) =>
       equalSets(cpus, unit.given)
-        ? slice(
+        ? shield(
             unit.name,
             [`# It has CPUs of its own, within its share: ${printIndexSet(unit.given)}.`],
             'keeps its own CPUs',
@@ -50,23 +60,32 @@ function setLines(cpus: IndexSet): readonly string[] {
 type SliceFile = (name: string, lines: readonly string[], purpose: string) => WantedFile;
 
 /** Files that say nothing hide the one for all slices. */
-function leftFiles(slice: SliceFile, name: string): readonly WantedFile[] {
+function leftFiles(shield: SliceFile, name: string): readonly WantedFile[] {
   const why = name === KUBEPODS ? 'is left to the kubelet' : 'is kept as it is';
   const line = `# ${name} ${why}: this file hides the one for all slices.`;
   return [
-    slice(name, [line], `${name} ${why}`),
-    slice(prefixOf(name), [line], `slices in ${name} ${why.replace(/^is/, 'are').replace(' it is', ' they are')}`),
+    shield(name, [line], `${name} ${why}`),
+    shield(prefixOf(name), [line], `slices in ${name} ${why.replace(/^is/, 'are').replace(' it is', ' they are')}`),
   ];
 }
 
-function payloadFiles(slice: SliceFile, record: ReservationRecord, systemd: number): readonly WantedFile[] {
+function payloadFiles(
+  slice: SliceFile,
+  shield: SliceFile,
+  record: ReservationRecord,
+  systemd: number,
+): readonly WantedFile[] {
   const { name, cpus, memoryNodes, partition } = record;
   const nodes =
     memoryNodes.length === 0 ? [] : ['AllowedMemoryNodes=', `AllowedMemoryNodes=${printIndexSet(memoryNodes)}`];
   const type = partition !== undefined && systemd >= PARTITION_PROPERTY ? [`CPUSetPartition=${partition}`] : [];
   return [
     slice(name, [...setLines(cpus), ...nodes, ...type], 'the payload CPUs'),
-    slice(prefixOf(name), setLines(cpus), `slices in ${name} have its CPUs`),
+    shield(
+      prefixOf(name),
+      [`# Slices in ${name} have its CPUs, or those of them that are theirs: this file hides the one for all slices.`],
+      `slices in ${name} have its CPUs`,
+    ),
   ];
 }
 

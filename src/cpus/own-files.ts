@@ -7,10 +7,15 @@ export interface Layer {
   /** Folder of the units that an administrator writes. */
   readonly units: string;
   /**
-   * The one name of all drop-ins of the layer: systemd takes of equal names the one of the unit itself before that of a
-   * prefix, and that before the one of the type, so that a unit's own file hides what is meant for all slices
-   * (unit_file_find_dropin_paths, src/shared/dropin.c). Names count over folders: another one for files in /run, which
-   * would be hidden by those in /etc; and behind it, so that it wins.
+   * The name of what is set for all slices. systemd takes of equal names the one of the unit itself before that of a
+   * prefix, and that before the one of the type, so that a file of this name hides it from one slice
+   * (unit_file_find_dropin_paths, src/shared/dropin.c). It comes before `50-AllowedCPUs.conf`, by which SetUnitProperties
+   * gives jobs CPUs of their own: behind it, systemd would take them away at each daemon-reload (seen on 257).
+   */
+  readonly forAll: string;
+  /**
+   * The name of what is set for one unit, behind what others set. Names count over folders: another one for files in /run,
+   * which would be hidden by those in /etc; and behind it, so that it wins.
    */
   readonly dropIn: string;
   /** What irqbalance is told. */
@@ -19,12 +24,14 @@ export interface Layer {
 
 export const LASTING: Layer = {
   units: '/etc/systemd/system',
+  forAll: '10-slicectl-cpus.conf',
   dropIn: '60-slicectl-cpus.conf',
   irqbalance: '/etc/slicectl/irqbalance.env',
 };
 
 export const UNTIL_REBOOT: Layer = {
   units: '/run/systemd/system',
+  forAll: '11-slicectl-cpus.conf',
   dropIn: '61-slicectl-cpus.conf',
   irqbalance: '/run/slicectl/irqbalance.env',
 };
@@ -40,7 +47,10 @@ export const BOOT_UNIT_PATH = `${LASTING.units}/${BOOT_UNIT}`;
 export const OWN_UNIT_MARK = '# Written by slicectl cpus reserve';
 
 export function isOwnDropIn(path: string): boolean {
-  return LAYERS.some(({ units, dropIn }) => path.startsWith(`${units}/`) && path.endsWith(`.d/${dropIn}`));
+  return LAYERS.some(
+    ({ units, forAll, dropIn }) =>
+      path.startsWith(`${units}/`) && [forAll, dropIn].some((name) => path.endsWith(`.d/${name}`)),
+  );
 }
 
 /** Where systemd writes AllowedCPUs and AllowedMemoryNodes of SetUnitProperties until reboot. */
@@ -50,10 +60,10 @@ export function isLiveDropIn(path: string): boolean {
 
 /** All files of reservations that are there, records before others. */
 export function ownFiles(tree: RootTree): readonly string[] {
-  const dropIns = LAYERS.flatMap(({ units, dropIn, irqbalance }) => [
+  const dropIns = LAYERS.flatMap(({ units, forAll, dropIn, irqbalance }) => [
     ...tree
       .list(units)
-      .flatMap((name) => (name.endsWith('.d') ? [`${units}/${name}/${dropIn}`] : []))
+      .flatMap((name) => (name.endsWith('.d') ? [forAll, dropIn].map((file) => `${units}/${name}/${file}`) : []))
       .filter((path) => tree.kind(path) === 'file'),
     ...(tree.kind(irqbalance) === 'file' ? [irqbalance] : []),
   ]);
