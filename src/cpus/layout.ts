@@ -1,5 +1,6 @@
 import { printCpuMask } from '../core/cpu-mask.ts';
 import { equalSets, type IndexSet, printIndexSet, union } from '../core/cpuset.ts';
+import { ownerOf } from '../core/job-id.ts';
 import { bootUnitText } from './boot-unit.ts';
 import type { CpuFacts, ReservationRecord, UnitFacts, WantedFile } from './model.ts';
 import { BOOT_UNIT, BOOT_UNIT_PATH, LASTING, type Layer } from './own-files.ts';
@@ -94,14 +95,14 @@ function prefixOf(name: string): string {
   return name.replace(/\.slice$/, '-.slice');
 }
 
-/** Slices with CPUs of their own, and what is open to each. */
+/** Slices with CPUs of their own, and what is open to each. Those of jobs of ours go with them, and are confined by theirs. */
 function ownSets(
   facts: CpuFacts,
   records: readonly ReservationRecord[],
 ): readonly { readonly unit: UnitFacts; readonly cpus: IndexSet }[] {
   const system = systemSet(facts, records);
   return facts.units.flatMap((unit) => {
-    if (!unit.name.endsWith('.slice') || unit.given.length === 0) return [];
+    if (!unit.name.endsWith('.slice') || unit.given.length === 0 || ownerOf(unit.name) !== undefined) return [];
     const role = roleOf(facts, records, unit.name);
     if (role.kind === 'left' || (role.kind === 'payload' && role.record.name === unit.name)) return [];
     return [{ unit, cpus: shareOf(unit, role.kind === 'payload' ? role.record.cpus : system) }];
