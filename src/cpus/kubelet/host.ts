@@ -4,8 +4,6 @@ import { HOST, type HostPaths } from '../../host/paths.ts';
 import type { RootTree } from '../../host/root-tree.ts';
 import { readSelf } from '../../host/self.ts';
 
-export const UNIT = 'kubelet.service';
-
 /** The host as the readers of drivers want it. `isLive` is whether programs and processes of it may be asked. */
 export function driverHostOf(
   tree: RootTree,

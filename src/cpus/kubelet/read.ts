@@ -1,7 +1,7 @@
 import { parseKubeletList } from '../../core/cpu-list.ts';
 import type { IndexSet } from '../../core/cpuset.ts';
 import { SlicectlError } from '../../core/errors.ts';
-import { KUBEADM_CONFIG, readSettings } from '../../drivers/kubelet/config.ts';
+import { KUBEADM_CONFIG, readSettings, UNIT } from '../../drivers/kubelet/config.ts';
 import type { KubeletSettings } from '../../drivers/kubelet/facts.ts';
 import { podsGroup } from '../../drivers/kubelet/groups.ts';
 import { flagUses, gateOf, settingOf, textOf } from '../../drivers/kubelet/settings.ts';
@@ -13,7 +13,7 @@ import { readProcess } from '../../host/processes.ts';
 import type { RootTree } from '../../host/root-tree.ts';
 import type { Task } from '../../host/tasks.ts';
 import { fieldsOf } from './fields.ts';
-import { driverHostOf, UNIT } from './host.ts';
+import { driverHostOf } from './host.ts';
 import { type OptionSupport, type PolicyOption, supportOf } from './options.ts';
 import { type KubeletState, parseState } from './state.ts';
 

@@ -29,9 +29,20 @@ export interface Patience {
 /** A kubelet that does not like its files ends within a second or two, and RestartSec of its unit is 10 s. */
 export const PATIENCE: Patience = { stableMs: 6_000, deadlineMs: 60_000, pauseMs: 500 };
 
-/** Waits for one kubelet process that stays, and compares its driver. Rounds are counted, so that a slow host gets its time. */
+/** Waits for one kubelet process that stays, and compares its driver. */
 export async function checkKubelet(expected: string, watch: Watch, patience = PATIENCE): Promise<CheckResult> {
-  const { stableMs, deadlineMs, pauseMs } = patience;
+  const fault = await settleKubelet(watch, patience);
+  return fault === undefined ? compare(expected, watch) : { ok: false, found: fault };
+}
+
+/**
+ * Waits for one kubelet process that stays; gives what is so instead where none does. Rounds are counted, so that a slow
+ * host gets its time.
+ */
+export async function settleKubelet(
+  watch: Pick<Watch, 'look' | 'healthy'>,
+  { stableMs, deadlineMs, pauseMs }: Patience,
+): Promise<string | undefined> {
   let stable = 0;
   let last: number | undefined;
   let why = '';
@@ -41,12 +52,12 @@ export async function checkKubelet(expected: string, watch: Watch, patience = PA
     last = now.mainPid;
     why = `the kubelet is ${now.activeState} (${now.subState}${now.result === 'success' ? '' : `, ${now.result}`})`;
     if (stable >= stableMs) {
-      if ((await watch.healthy()) !== false) return compare(expected, watch);
+      if ((await watch.healthy()) !== false) return undefined;
       why = 'the kubelet runs and says on its healthz port that it is not healthy';
     }
     await sleep(pauseMs);
   }
-  return { ok: false, found: `${why} after ${deadlineMs / 1000} s` };
+  return `${why} after ${deadlineMs / 1000} s`;
 }
 
 async function compare(expected: string, watch: Watch): Promise<CheckResult> {

@@ -10,6 +10,7 @@ import type { ServiceCommand } from '../service/command.ts';
 import type { ConfigLayer, KubeletSettings } from './facts.ts';
 import { fieldFlags, flagUses } from './settings.ts';
 
+export const UNIT = 'kubelet.service';
 export const KIND = 'KubeletConfiguration';
 export const API_VERSION = 'kubelet.config.k8s.io/v1beta1';
 /** Where kubeadm writes it (cmd/kubeadm/app/constants). */

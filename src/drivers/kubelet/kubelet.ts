@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import type { SystemdLink } from '../../backend/systemd-link.ts';
 import { fileStep } from '../../change/file-step.ts';
 import type { CheckTable } from '../../change/plan.ts';
 import { ifReadable } from '../../host/readable.ts';
@@ -7,8 +8,8 @@ import type { DriverHost, Runtime } from '../model.ts';
 import { readServiceCommand, type ServiceCommand } from '../service/command.ts';
 import { readLoaded } from '../service/loaded.ts';
 import { PlannedTree } from '../service/planned-tree.ts';
-import { askHealth, checkKubelet } from './check.ts';
-import { KUBEADM_CONFIG, readSettings } from './config.ts';
+import { askHealth, checkKubelet, type Watch } from './check.ts';
+import { KUBEADM_CONFIG, readSettings, UNIT } from './config.ts';
 import type { KubeletFacts } from './facts.ts';
 import { askRuntime, runtimeSocket } from './follow.ts';
 import { kubeletAround, planKubelet } from './plan.ts';
@@ -17,7 +18,6 @@ import { settingOf } from './settings.ts';
 import { configuredOf, statusOf } from './status.ts';
 import { kubeletVersion } from './version.ts';
 
-const UNIT = 'kubelet.service';
 const HEALTHZ_PORT = 10_248;
 /** kubelet.service and 10-kubeadm.conf of kubernetes/release, as far as they say what is read. */
 const UNIT_OF_PACKAGES = `[Service]
@@ -80,15 +80,7 @@ async function check(host: DriverHost, expected: string): ReturnType<typeof chec
   const system = host.live?.system;
   if (system === undefined) return { ok: false, found: 'systemd cannot be asked for the kubelet' };
   return checkKubelet(expected, {
-    look: async () => {
-      const loaded = await readLoaded(system, UNIT);
-      return loaded ?? { activeState: 'inactive', subState: 'dead', result: 'success', mainPid: undefined };
-    },
-    healthy: async () => {
-      const command = readServiceCommand(host.tree, UNIT);
-      const port = command && settingOf(readSettings(host.tree, command, undefined), 'healthzPort')?.value;
-      return askHealth(port === undefined ? HEALTHZ_PORT : Number(port));
-    },
+    ...watchKubelet(host.tree, system),
     driver: async () => {
       const facts = await readKubelet(host);
       if (facts === undefined) return { driver: undefined, text: '' };
@@ -96,4 +88,19 @@ async function check(host: DriverHost, expected: string): ReturnType<typeof chec
       return facts.run?.observed ?? { driver, text: source.text };
     },
   });
+}
+
+/** How the kubelet of kubelet.service is looked at while it starts. */
+export function watchKubelet(tree: RootTree, system: SystemdLink): Pick<Watch, 'look' | 'healthy'> {
+  return {
+    look: async () => {
+      const loaded = await readLoaded(system, UNIT);
+      return loaded ?? { activeState: 'inactive', subState: 'dead', result: 'success', mainPid: undefined };
+    },
+    healthy: async () => {
+      const command = readServiceCommand(tree, UNIT);
+      const port = command && settingOf(readSettings(tree, command, undefined), 'healthzPort')?.value;
+      return askHealth(port === undefined ? HEALTHZ_PORT : Number(port));
+    },
+  };
 }

@@ -1,12 +1,10 @@
-import { fileStep } from '../../change/file-step.ts';
 import type { PlanNote, Refusal, Step, UnitStep } from '../../change/plan.ts';
-import { decodeConfig, encodeConfig } from '../../core/config-text.ts';
 import { SlicectlError } from '../../core/errors.ts';
-import { setYaml } from '../formats/yaml-edit.ts';
 import type { AlignRequest, CgroupDriver, RuntimePlan } from '../model.ts';
 import { changeFlag, needsReload } from '../service/edit.ts';
-import { API_VERSION, KIND, KUBEADM_CONFIG } from './config.ts';
-import type { ConfigLayer, KubeletFacts } from './facts.ts';
+import { KUBEADM_CONFIG } from './config.ts';
+import { addField, type FieldEdit, setInFile } from './edit.ts';
+import type { KubeletFacts } from './facts.ts';
 import { ownDriver } from './lint.ts';
 import { placesOf } from './settings.ts';
 import { configuredOf, faultsOf } from './status.ts';
@@ -15,7 +13,6 @@ const PURPOSE = "the kubelet's cgroup driver";
 const DRAINED = '--drained';
 /** Keys of the KubeletConfiguration beside which the driver belongs where the file is in no order. */
 const NEIGHBOURS = ['cgroupsPerQOS', 'cgroupRoot', 'kubeletCgroups', 'systemCgroups', 'cpuManagerPolicy'];
-const OWN_DROP_IN = '90-slicectl.conf';
 
 /**
  * The kubelet's share. Its own setting is changed where it counts, also where it is inactive because the runtime is asked
@@ -80,7 +77,7 @@ function edits(facts: KubeletFacts, to: CgroupDriver): Edits {
       const what = `${place.source.text} is in a script of ${command.unit}, which slicectl does not edit`;
       return refuse(what, `write --cgroup-driver=${to} there by hand`);
     }
-    if (place?.layer !== undefined) return done(setInFile(facts, place.layer, to));
+    if (place?.layer !== undefined) return done(setInFile(tree, place.layer.path, editTo(to)));
     if (settings.notJoined) return { files: [], refusals: [], notes: notJoined(to) };
     const isAlready = to === 'cgroupfs' || followed !== undefined;
     return isAlready ? { files: [], refusals: [], notes: [] } : addSetting(facts, to);
@@ -98,25 +95,17 @@ function refuse(reason: string, hint: string | undefined): Edits {
   return { files: [], refusals: [{ reason, ...(hint && { hint }) }], notes: [] };
 }
 
-function addSetting(facts: KubeletFacts, to: CgroupDriver): Edits {
-  const { settings, tree, command } = facts;
-  const base = settings.layers.find(({ kind }) => kind === 'config');
-  if (base !== undefined) return done(setInFile(facts, base, to));
-  if (settings.configDir !== undefined) {
-    const text = `apiVersion: ${API_VERSION}\nkind: ${KIND}\ncgroupDriver: ${to}\n`;
-    return done(fileStep(tree, `${settings.configDir}/${OWN_DROP_IN}`, new TextEncoder().encode(text), PURPOSE));
-  }
+function addSetting({ settings, tree, command }: KubeletFacts, to: CgroupDriver): Edits {
+  const steps = addField(tree, settings, editTo(to));
+  if (steps !== undefined) return done(steps);
   return refuse(
     `${command.unit} gives the kubelet no file of configuration in which its driver could be set`,
     `add --cgroup-driver=${to} to the kubelet's options, with kubeadm's packages in KUBELET_EXTRA_ARGS of /etc/default/kubelet or /etc/sysconfig/kubelet`,
   );
 }
 
-function setInFile({ tree }: KubeletFacts, { path }: ConfigLayer, to: CgroupDriver): readonly Step[] {
-  const bytes = tree.read(path)?.bytes ?? new Uint8Array();
-  const { text, bom } = decodeConfig(bytes, path);
-  const edited = setYaml(text, ['cgroupDriver'], to, { path, after: NEIGHBOURS });
-  return fileStep(tree, path, encodeConfig({ text: edited, bom }), PURPOSE);
+function editTo(to: CgroupDriver): FieldEdit {
+  return { keys: ['cgroupDriver'], value: to, purpose: PURPOSE, after: NEIGHBOURS };
 }
 
 /** Whether the next start would be with another driver than the running kubelet has. */
