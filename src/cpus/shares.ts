@@ -2,9 +2,8 @@ import { type IndexSet, intersection, union, without } from '../core/cpuset.ts';
 import { sliceLevels } from '../core/unit-name.ts';
 import type { CpuFacts, ReservationRecord, UnitFacts } from './model.ts';
 
-/** The slice of the kubelet's pods, and its group with the kubelet's cgroupfs driver. */
+/** The slice of the kubelet's pods, where nothing else is said. */
 export const KUBEPODS = 'kubepods.slice';
-const KUBEPODS_GROUP = '/kubepods';
 
 /** What there is to divide: CPUs of `isolcpus=` are nobody's unless they are named. */
 export function allCpus({ topology }: Pick<CpuFacts, 'topology'>): IndexSet {
@@ -34,9 +33,17 @@ export function roleOf(facts: CpuFacts, records: readonly ReservationRecord[], s
 }
 
 /** Top-level slices that get no set from the reservations. */
-export function leftSlices({ kubelet }: CpuFacts, records: readonly ReservationRecord[]): readonly string[] {
-  const ofKubelet = kubelet !== undefined || records.some((record) => record.kubelet) ? [KUBEPODS] : [];
+export function leftSlices(facts: CpuFacts, records: readonly ReservationRecord[]): readonly string[] {
+  const ofKubelet = [
+    ...podsTops(facts).filter((name) => name.endsWith('.slice')),
+    ...(records.some(({ kubelet }) => kubelet) ? [KUBEPODS] : []),
+  ];
   return [...new Set([...records.flatMap(({ keep }) => keep), ...ofKubelet])].sort();
+}
+
+/** The names of the top-level groups in which the kubelet has its pods, with either driver. */
+function podsTops({ kubelet }: CpuFacts): readonly string[] {
+  return (kubelet?.podsGroups ?? []).flatMap((path) => /^\/([^/]+)/.exec(path)?.[1] ?? []);
 }
 
 /** What is open to a unit: of the CPUs that it asked for itself those that are, and all where none of them is. */
@@ -49,9 +56,10 @@ export function shareOf({ given }: Pick<UnitFacts, 'given'>, open: IndexSet): In
  * Top-level groups that systemd did not make, such as `/docker` of Docker's cgroupfs driver, without the kubelet's. Where
  * nobody uses the controller they have no files of it yet, and get them with it.
  */
-export function foreignGroups({ groups }: CpuFacts): readonly string[] {
-  return (groups?.version === 2 ? groups.groups : [])
-    .filter(({ path, unit }) => unit === undefined && path.lastIndexOf('/') === 0 && path !== KUBEPODS_GROUP)
+export function foreignGroups(facts: CpuFacts): readonly string[] {
+  const pods = podsTops(facts);
+  return (facts.groups?.version === 2 ? facts.groups.groups : [])
+    .filter(({ path, unit }) => unit === undefined && path.lastIndexOf('/') === 0 && !pods.includes(path.slice(1)))
     .map(({ path }) => path);
 }
 

@@ -5,7 +5,7 @@ import type { Conflict } from '../../change/conflict.ts';
 import { describeStep } from '../../change/describe.ts';
 import type { ChangeContext, ChangeResult, StepEvent } from '../../change/engine.ts';
 import { openStore } from '../../change/journal.ts';
-import type { CheckTable, Plan } from '../../change/plan.ts';
+import type { ActionTable, CheckTable, Plan } from '../../change/plan.ts';
 import { SYSTEM_DROP_INS, unitControl, userDropIns } from '../../change/units.ts';
 import { SlicectlError } from '../../core/errors.ts';
 import type { DriverHost } from '../../drivers/model.ts';
@@ -26,10 +26,35 @@ export interface CarryOutOptions {
   readonly json?: boolean;
 }
 
-/** Shows a plan, asks, and applies it. 0 also where there is nothing to do; 1 where the answer is no. */
-export async function carryOut(plan: Plan, host: DriverHost, options: CarryOutOptions): Promise<number> {
+/** What the checks and actions in plans mean. */
+export interface Means {
+  readonly checks: CheckTable;
+  readonly actions: ActionTable;
+}
+
+/** Those of plans about cgroup drivers. */
+export async function driverMeans(host: DriverHost): Promise<Means> {
   const { allChecks } = await import('../../drivers/checks.ts');
-  const context = contextOf(host, allChecks(host));
+  return { checks: allChecks(host), actions: {} };
+}
+
+/** Those of plans about CPUs, which may change the kubelet too. */
+export async function cpuMeans(host: DriverHost): Promise<Means> {
+  const { checks } = await driverMeans(host);
+  const { tree, live } = host;
+  if (live?.system === undefined) return { checks, actions: {} };
+  const { cpuActions, cpuChecks } = await import('../../cpus/hold/table.ts');
+  const { startActions } = await import('../../cpus/start.ts');
+  const hold = { tree, paths: live.paths, link: live.system };
+  return {
+    checks: { ...checks, ...cpuChecks(hold) },
+    actions: { ...cpuActions(hold), ...startActions(live.system) },
+  };
+}
+
+/** Shows a plan, asks, and applies it. 0 also where there is nothing to do; 1 where the answer is no. */
+export async function carryOut(plan: Plan, host: DriverHost, means: Means, options: CarryOutOptions): Promise<number> {
+  const context = contextOf(host, means);
   return proceed(plan, options, 'apply this?', (attended) => apply(plan, { ...context, ...attended }));
 }
 
@@ -104,14 +129,14 @@ async function attend<T>({ json }: CarryOutOptions, work: (attended: Attended) =
 }
 
 /** What a change works with on this host. */
-export function contextOf({ tree, live, self }: DriverHost, checks: CheckTable): ChangeContext {
+export function contextOf({ tree, live, self }: DriverHost, { checks, actions }: Means): ChangeContext {
   const { uid, env } = self;
   return {
     tree,
     uid,
     disk: DISK,
     checks,
-    actions: {},
+    actions,
     store: openStore(tree, self),
     manager: async (which) => {
       const link = which === 'system' ? live?.system : live?.user;

@@ -1,22 +1,20 @@
 import process from 'node:process';
 import { isatty } from 'node:tty';
 import { styleText } from 'node:util';
-import { apply } from '../../change/apply.ts';
 import { badInput, quote, SlicectlError } from '../../core/errors.ts';
 import { isWrong, audit as lookAt } from '../../cpus/audit/audit.ts';
 import { planFix } from '../../cpus/audit/fix.ts';
 import { watchAudit } from '../../cpus/audit/watch.ts';
-import { cpuActions, cpuChecks } from '../../cpus/hold/table.ts';
 import type { CpuHost } from '../../cpus/show.ts';
 import { closeHost, openHost } from '../../drivers/hosts.ts';
 import type { DriverHost } from '../../drivers/model.ts';
-import { HOST } from '../../host/paths.ts';
 import { readSelf } from '../../host/self.ts';
 import { print } from '../output.ts';
 import { auditText, eventText } from '../render/cpus-audit.ts';
 import { auditJson, watchJson } from '../render/cpus-audit-json.ts';
 import type { PictureStyle } from '../render/cpus-picture.ts';
-import { contextOf, proceed } from './change.ts';
+import { carryOut, cpuMeans } from './change.ts';
+import { cpuHostOf } from './cpu-host.ts';
 
 export interface AuditOptions {
   readonly window: string;
@@ -38,8 +36,7 @@ export async function audit(name: string | undefined, options: AuditOptions): Pr
   if (options.fix && options.watch) throw badInput('--fix and --watch do not go together', 'use one of them');
   const host = await openHost({ self: readSelf() });
   try {
-    const { tree, live } = host;
-    const at: CpuHost = { paths: HOST, tree, system: live?.system };
+    const at = cpuHostOf(host);
     if (options.watch) return await watch(at, name, options);
     if (options.fix) return await fix(host, at, name, options);
     const report = await endable((signal) => lookAt(at, { name, windowMs, signal }));
@@ -68,14 +65,7 @@ async function fix(host: DriverHost, at: CpuHost, name: string | undefined, opti
       hint: 'is systemd the init of this system?',
     });
   }
-  const hold = link && { paths: at.paths, tree: at.tree, link };
-  const ended = await proceed(plan, options, 'apply this?', (attended) =>
-    apply(plan, {
-      ...contextOf(host, hold ? cpuChecks(hold) : {}),
-      actions: hold ? cpuActions(hold) : {},
-      ...attended,
-    }),
-  );
+  const ended = await carryOut(plan, host, await cpuMeans(host), options);
   if (ended !== 0 || options.dryRun) return ended;
   const after = await lookAt(at, { name, windowMs: 0 });
   if (!options.json) print(auditText(after, style()));

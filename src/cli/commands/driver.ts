@@ -11,7 +11,7 @@ import { readSelf } from '../../host/self.ts';
 import { print, tell } from '../output.ts';
 import { statusJson, statusText } from '../render/driver.ts';
 import { errorLine } from '../render/error.ts';
-import { carryOut, hasColour } from './change.ts';
+import { carryOut, driverMeans, hasColour } from './change.ts';
 
 const DIFFERENT = 3;
 
@@ -89,7 +89,7 @@ async function rowsOf(host: DriverHost, { runtime = [] }: Scope): Promise<Status
 export async function align(options: AlignOptions): Promise<number> {
   return withHost(options, async (host) => {
     const plan = await makePlan(host, options);
-    return carryOut(plan, host, options);
+    return carryOut(plan, host, await driverMeans(host), options);
   });
 }
 

@@ -7,7 +7,7 @@ import { closeHost, openHost } from '../../drivers/hosts.ts';
 import { readSelf } from '../../host/self.ts';
 import { tell } from '../output.ts';
 import { conflictText } from '../render/change-diff.ts';
-import { type CarryOutOptions, contextOf, proceed } from './change.ts';
+import { type CarryOutOptions, contextOf, cpuMeans, proceed } from './change.ts';
 
 export interface UndoOptions extends CarryOutOptions {
   readonly root?: string;
@@ -35,9 +35,8 @@ export async function preview(
 ): Promise<number> {
   const host = await openHost({ root: options.root, self: readSelf() });
   try {
-    const { allChecks } = await import('../../drivers/checks.ts');
     const { impactOfJobs } = await import('../../drivers/impact.ts');
-    const context = contextOf(host, allChecks(host));
+    const context = contextOf(host, await cpuMeans(host));
     const found = await look(id, context);
     for (const conflict of found.conflicts) tell(conflictText(conflict, isatty(2) && !process.env.NO_COLOR));
     if (found.conflicts.length > 0 && !options.keepChanged) throw changedSince(found.conflicts, found.id);
