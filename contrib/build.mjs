@@ -7,7 +7,8 @@ import { build } from 'esbuild';
 rmSync('dist', { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 await build({
-  entryPoints: ['src/cli/main.ts'],
+  // The probe of `cpus audit --measure` is a process of its own.
+  entryPoints: ['src/cli/main.ts', 'src/cli/probe.ts'],
   outdir: 'dist/cli',
   bundle: true,
   // What is imported lazily is a file of its own, since the parser looks at all of a file that it loads: with the code of

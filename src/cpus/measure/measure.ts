@@ -1,3 +1,4 @@
+import { SlicectlError } from '../../core/errors.ts';
 import type { HostPaths } from '../../host/paths.ts';
 import type { Topology } from '../../host/topology.ts';
 import { readLoad, readMachineSurroundings } from './machine.ts';
@@ -30,7 +31,8 @@ export interface MeasureRequest {
 
 /**
  * Measures how late a task wakes up on each target. The probes run at one time, so that all meet the same load. Rejects
- * with `E_GATE` where a probe does not run, and as a launch does where the slice of one cannot be used.
+ * with `E_GATE` where a probe does not run, `E_ABORTED` after the signal, and as a launch does where a slice cannot be
+ * used.
  */
 export async function measureJitter(request: MeasureRequest): Promise<Measurement> {
   const { paths, topology, targets, seconds, limitUs, onProgress = () => undefined } = request;
@@ -81,6 +83,9 @@ export async function measureJitter(request: MeasureRequest): Promise<Measuremen
         ...notes,
       ],
     };
+  } catch (cause) {
+    if (!request.signal?.aborted) throw cause;
+    throw new SlicectlError('E_ABORTED', 'the measurement was ended before its time', { cause });
   } finally {
     await places.close();
   }
