@@ -93,6 +93,11 @@ export function findUnitFiles(tree: RootTree, unit: string, user?: UnitUser): Un
   };
 }
 
+/** The drop-ins of a unit, also of one without a file of its own, such as a slice that a unit in it brought along. */
+export function findDropIns(tree: RootTree, unit: string): readonly string[] {
+  return findUnitFiles(tree, unit)?.dropIns ?? dropInsOf(tree, ownFolders(tree, unitFolders()), [unit]);
+}
+
 /** Without those that are links to others of the list, such as /lib on a host with merged /usr. */
 function ownFolders(tree: RootTree, folders: readonly string[]): readonly string[] {
   const seen = new Set<string>();

@@ -1,0 +1,35 @@
+import type { Action, Parameters } from '../../change/plan.ts';
+import { equalSets, type IndexSet, parseIndexSet } from '../../core/cpuset.ts';
+import type { HoldHost } from './host.ts';
+import type { LaterParameters } from './parameters.ts';
+import { confineLate, sweepSlices } from './sweep.ts';
+
+/** `cpus.later`. May stand twice in a plan: what comes while files go is found only after they have gone. */
+export function laterAction(host: HoldHost): Action {
+  const pass = async (from: IndexSet, to: IndexSet, all: IndexSet): Promise<void> => {
+    if (from.length > 0 && !equalSets(from, to)) {
+      const isAll = to.length === 0;
+      await sweepSlices(host, { name: 'AllowedCPUs', from, to: isAll ? all : to, isAll });
+    }
+    if (to.length > 0) await confineLate(host, 'AllowedCPUs', to);
+  };
+  return {
+    assertAsPlanned: async () => undefined,
+    facts: async () => ({}),
+    async carryOut(parameters) {
+      const { before, after, all } = read(parameters);
+      await pass(before, after, all);
+      return undefined;
+    },
+    async takeBack(parameters) {
+      const { before, after, all } = read(parameters);
+      await pass(after, before, all);
+    },
+  };
+}
+
+function read(parameters: Parameters) {
+  const { before, after, all } = parameters as unknown as LaterParameters;
+  const set = (text: string): IndexSet => parseIndexSet(text, 'AllowedCPUs');
+  return { before: set(before), after: set(after), all: set(all) };
+}

@@ -1,0 +1,86 @@
+import { mkdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { parseSystemdList } from '../../core/cpu-list.ts';
+import { type IndexSet, union } from '../../core/cpuset.ts';
+import { errnoOf, SlicectlError } from '../../core/errors.ts';
+import { parseUnitFile } from '../../core/unit-file.ts';
+import type { RootTree } from '../../host/root-tree.ts';
+import { findDropIns, findUnitFiles } from '../../host/unit-files.ts';
+import type { SetName } from './parameters.ts';
+
+/** Where systemd keeps until reboot what SetUnitProperties set; scopes and transient units have the second one. */
+const RUNTIME_FOLDERS = ['/run/systemd/system.control', '/run/systemd/transient'] as const;
+
+/** By this name go all drop-ins of reservations. */
+export const OUR_DROP_IN = '60-slicectl-cpus.conf';
+
+/** The set that a unit's files give it: lists add up, an empty one forgets those before (systemd.unit(5)). */
+export function setInFiles(
+  tree: RootTree,
+  unit: string,
+  name: SetName,
+  isRead: (path: string) => boolean = () => true,
+): IndexSet {
+  const fragment = findUnitFiles(tree, unit)?.fragment;
+  const paths = [...(fragment === undefined ? [] : [fragment]), ...findDropIns(tree, unit)].filter(isRead);
+  let set: IndexSet = [];
+  for (const path of paths) {
+    for (const { section, key, value } of parseUnitFile(tree.text(path) ?? '', path).assignments) {
+      if (key !== name || !['Slice', 'Scope', 'Service', 'Socket', 'Mount', 'Swap'].includes(section)) continue;
+      set =
+        value.text === ''
+          ? []
+          : union(
+              set,
+              orNothing(() => parseSystemdList(value.text, name)),
+            );
+    }
+  }
+  return set;
+}
+
+// systemd leaves out a line that it cannot read (config_parse_unit_cpu_set).
+function orNothing(read: () => IndexSet): IndexSet {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof SlicectlError) return [];
+    throw error;
+  }
+}
+
+/** Whether a drop-in is systemd's own of a property that was set until reboot. */
+export function isRuntimeOwn(path: string, name: string): boolean {
+  return RUNTIME_FOLDERS.some((folder) => path.startsWith(`${folder}/`)) && posix.basename(path) === `50-${name}.conf`;
+}
+
+/** Texts by paths; null where there is no such file. */
+export type OwnDropIns = Readonly<Record<string, string | null>>;
+
+/** What systemd keeps of a property that was set until reboot. */
+export function readOwnDropIns(tree: RootTree, unit: string, name: string): OwnDropIns {
+  const paths = RUNTIME_FOLDERS.map((folder) => `${folder}/${unit}.d/50-${name}.conf`);
+  return Object.fromEntries(paths.map((path) => [path, tree.text(path) ?? null]));
+}
+
+/** Brings them back to what they were; a reload has to follow. These folders are systemd's, in which only root writes. */
+export function restoreOwnDropIns(tree: RootTree, before: OwnDropIns): void {
+  for (const [path, text] of Object.entries(before)) {
+    const place = tree.onHost(path);
+    if (text !== null) {
+      mkdirSync(posix.dirname(place), { recursive: true });
+      writeFileSync(place, text, { mode: 0o644 });
+      continue;
+    }
+    unless(['ENOENT', 'ENOTDIR'], () => unlinkSync(place));
+    unless(['ENOENT', 'ENOTDIR', 'ENOTEMPTY'], () => rmdirSync(posix.dirname(place)));
+  }
+}
+
+function unless(codes: readonly string[], act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!codes.includes(errnoOf(error) ?? '')) throw error;
+  }
+}
