@@ -16,6 +16,7 @@ import { readTasks, type Task } from '../host/tasks.ts';
 import { readTopology, type Topology } from '../host/topology.ts';
 import { type Access, accessOf, type GroupTree, readGroupTree } from './groups.ts';
 import { type KubeletCpus, kubeletArguments, readKubeletCpus } from './kubelet/read.ts';
+import type { Lease } from './lease/record.ts';
 import { readRecords } from './record.ts';
 import { type Ground, type Reservation, systemCpus } from './roles.ts';
 import { readUnitCpus, type UnitCpus } from './units.ts';
@@ -27,6 +28,8 @@ export interface CpuHost {
   readonly tree: RootTree;
   /** PID 1; undefined where systemd does not run or its bus does not answer. */
   readonly system: SystemdLink | undefined;
+  /** Those that hold, of `slicectl run --exclusive`; none by default. */
+  readonly leases?: readonly Lease[];
   /** The words that start this slicectl, the program's file absolute; for a unit that does so at boot. */
   readonly program?: readonly string[];
 }
@@ -48,6 +51,8 @@ export interface CpuReport {
   readonly payload: IndexSet;
   readonly system: IndexSet;
   readonly reservations: readonly Reservation[];
+  /** CPUs that one job each has, by the first of them. */
+  readonly leases: readonly Lease[];
   /** Undefined where no cpuset hierarchy is mounted. */
   readonly groups: GroupTree | undefined;
   readonly access: readonly Access[];
@@ -61,7 +66,7 @@ export interface CpuReport {
 }
 
 export async function readCpuReport(host: CpuHost): Promise<CpuReport> {
-  const { paths, tree, system } = host;
+  const { paths, tree, system, leases = [] } = host;
   const reservations = readRecords(tree);
   const topology = readTopology(paths);
   const last = topology.possible.at(-1) ?? 0;
@@ -78,6 +83,7 @@ export async function readCpuReport(host: CpuHost): Promise<CpuReport> {
     payload,
     system: systemCpus(groundOf(topology, reservations, interrupts), payload),
     reservations,
+    leases: leases.toSorted((a, b) => (a.cpus[0] ?? 0) - (b.cpus[0] ?? 0)),
     groups,
     access: groups === undefined ? [] : accessOf(groups, topology.online),
     units: system && (await readUnitCpus(system, unitsToAsk(groups, pinned))),

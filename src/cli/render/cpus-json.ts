@@ -21,6 +21,15 @@ export function showJson(report: CpuReport): string {
       system: text(report.system),
       reservations: report.reservations.map(({ name, cpus }) => ({ name, cpus: text(cpus) })),
     },
+    leases: report.leases.map(({ cpus, unit, group, command, maker, since, reservation }) => ({
+      cpus: text(cpus),
+      unit: unit ?? null,
+      cgroup: group?.cgroup ?? null,
+      command,
+      pid: maker.pid,
+      since,
+      reservation: reservation ?? null,
+    })),
     topology: topologyFacts(topology),
     boot: {
       isolcpus: boot(kernelLine.isolcpus),

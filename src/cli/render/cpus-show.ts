@@ -1,5 +1,6 @@
 import { type IndexSet, intersection, printIndexSet, union, without } from '../../core/cpuset.ts';
 import type { GroupCpus, Partition } from '../../cpus/groups.ts';
+import { holderText } from '../../cpus/lease/pick.ts';
 import { listText } from '../../cpus/roles.ts';
 import type { CpuReport } from '../../cpus/show.ts';
 import { type PictureStyle, pictureText, wrapped } from './cpus-picture.ts';
@@ -10,6 +11,7 @@ export function showText(report: CpuReport, style: PictureStyle): string {
   const parts = [
     pictureText(report.topology, report.payload, style),
     rolesSection(report, style),
+    leasesSection(report, style),
     bootSection(report, style),
     accessSection(report, style),
     groupsSection(report),
@@ -38,6 +40,18 @@ function rolesSection({ payload, system, reservations, topology }: CpuReport, st
     ...reservations.flatMap(({ name, cpus }) => row(`${name}:`, printIndexSet(cpus), style)),
   ];
   return section('Roles', lines, style);
+}
+
+function leasesSection({ leases }: CpuReport, style: PictureStyle): string {
+  const lines = leases.flatMap((lease) => {
+    const within = lease.reservation === undefined ? '' : `, in the reservation for ${lease.reservation}`;
+    return wrapped(
+      `  ${printIndexSet(lease.cpus)}: `,
+      `${holderText(lease)}, since ${lease.since}${within}`,
+      style.width,
+    );
+  });
+  return section('Leased by slicectl run --exclusive', lines, style);
 }
 
 function bootSection({ kernelLine, topology }: CpuReport, style: PictureStyle): string {
