@@ -53,9 +53,9 @@ describe.each(CONTAINERS)('a launch that breaks off on $name', ({ name }) => {
 
   it('after its release lets the job go on, and its slice is swept when the job is over, by the next run', async () => {
     await lab.out(
-      `slicectl run --unit orphan -- sh -c 'while [ ! -e /tmp/orphan-end ]; do sleep 0.05; done; echo done >/tmp/orphan-done' >/dev/null 2>&1 & maker=$!
-       while ! systemctl is-active --quiet orphan.scope; do sleep 0.05; done
-       sleep 0.5; kill -KILL $maker; wait $maker; true`,
+      `slicectl run --unit orphan -- sh -c 'touch /tmp/orphan-up; while [ ! -e /tmp/orphan-end ]; do sleep 0.05; done; echo done >/tmp/orphan-done' >/dev/null 2>&1 & maker=$!
+       while [ ! -e /tmp/orphan-up ]; do sleep 0.05; done
+       kill -KILL $maker; wait $maker; true`,
     );
     expect(await lab.out('slicectl sweep; systemctl is-active orphan.scope')).toBe('active');
     await lab.out('touch /tmp/orphan-end; while [ ! -e /tmp/orphan-done ]; do sleep 0.05; done; rm /tmp/orphan-*');
@@ -63,15 +63,15 @@ describe.each(CONTAINERS)('a launch that breaks off on $name', ({ name }) => {
     const left = await lab.out(`systemctl list-units --plain --no-legend '*slicectl_*.slice'`);
     expect(left).toMatch(/^system-slicectl_[0-9a-z_]+\.slice +loaded +active/);
     // The sweep goes along while the job runs.
-    expect((await lab.run(['--', 'sleep', '1'])).code).toBe(0);
+    expect((await lab.run(['--', 'sleep', '5'])).code).toBe(0);
     expect(await lab.leftovers('orphan*')).toBe('');
   });
 
   it('is swept by hand, and what a living launcher holds is not', async () => {
     await lab.out(
-      `slicectl run --unit orphan -- sleep 0.7 >/dev/null 2>&1 & maker=$!
-       while ! systemctl is-active --quiet orphan.scope; do sleep 0.02; done
-       sleep 0.3; kill -KILL $maker; wait $maker; true`,
+      `slicectl run --unit orphan -- sh -c 'touch /tmp/orphan-up; sleep 1' >/dev/null 2>&1 & maker=$!
+       while [ ! -e /tmp/orphan-up ]; do sleep 0.05; done
+       kill -KILL $maker; wait $maker; rm /tmp/orphan-up`,
     );
     const living = lab.run(['--unit', 'living', '--', 'sh', '-c', 'while [ ! -e /tmp/living ]; do sleep 0.05; done']);
     await lab.until('systemctl is-active --quiet living.scope && ! systemctl is-active --quiet orphan.scope');
