@@ -1,10 +1,11 @@
-import type { IndexSet } from '../../core/cpuset.ts';
+import { equalSets, type IndexSet, intersection, isSubset, printIndexSet, without } from '../../core/cpuset.ts';
 import type { Task } from '../../host/tasks.ts';
 import type { CpuFacts } from '../model.ts';
+import { canRun } from './masks.ts';
 
 /** User tasks that may run on fewer CPUs than their group though nothing says why. */
 export interface Ghost {
-  /** The unit whose group it is; undefined for a group that systemd did not make. */
+  /** The slice, service or scope whose group it is; undefined for a group that systemd did not make. */
   readonly unit: string | undefined;
   readonly cgroup: string;
   readonly allowed: IndexSet;
@@ -15,7 +16,42 @@ export interface Ghost {
 
 export type GhostFacts = Pick<CpuFacts, 'tasks' | 'groups' | 'topology' | 'units' | 'kernelLine'>;
 
-/** Finds them, group by group. A task with an affinity of its own looks the same: only a cure tells them apart. */
-export function ghosts(_facts: GhostFacts): readonly Ghost[] {
-  return [];
+/**
+ * Finds them, by group and mask. A task with an affinity of its own looks the same: only a cure tells them apart, which
+ * changes the group's set twice and leaves such a task as it is.
+ */
+export function ghosts({ tasks, groups, topology, units, kernelLine }: GhostFacts): readonly Ghost[] {
+  if (groups === undefined || groups.version !== 2) return [];
+  const known = new Map(groups.groups.map(({ path, effective }) => [path, effective] as const));
+  const openTo = (cgroup: string): IndexSet => {
+    for (let path = cgroup; path.length > 1; path = path.slice(0, path.lastIndexOf('/'))) {
+      const effective = known.get(path);
+      if (effective !== undefined) return effective;
+    }
+    return groups.root;
+  };
+  const affinities = new Map(units.map(({ name, affinity }) => [name, affinity] as const));
+  const found = new Map<string, { -readonly [K in keyof Ghost]: Ghost[K] } & { tasks: Task[] }>();
+  for (const task of tasks) {
+    const { cgroup, allowed } = task;
+    if (!canRun(task) || cgroup === undefined || cgroup === '/') continue;
+    const unit = unitOf(cgroup);
+    const open = openTo(cgroup);
+    const own = intersection(allowed, topology.online);
+    const usual = [open, without(open, topology.isolated), kernelLine.systemdCpuAffinity?.cpus ?? open];
+    if (!isSubset(own, open) || usual.some((set) => equalSets(own, intersection(set, topology.online)))) continue;
+    if (unit !== undefined && (affinities.get(unit)?.length ?? 0) > 0) continue;
+    const key = `${cgroup}\0${printIndexSet(own)}`;
+    const ghost = found.get(key) ?? { unit, cgroup, allowed: own, open, tasks: [] };
+    ghost.tasks.push(task);
+    found.set(key, ghost);
+  }
+  return [...found.values()];
+}
+
+function unitOf(cgroup: string): string | undefined {
+  return cgroup
+    .split('/')
+    .findLast((part) => /\.(?:slice|scope|service|socket|mount|swap)$/.test(part))
+    ?.replace(/^_/, '');
 }

@@ -1,33 +1,24 @@
-import type { Action, ActionTable, CheckTable } from '../../change/plan.ts';
-import { SlicectlError } from '../../core/errors.ts';
+import type { ActionTable } from '../../change/plan.ts';
+import { cureAction } from './cure.ts';
+import { groupAction } from './groups.ts';
 import type { HoldHost } from './host.ts';
+import { kernelAction } from './kernel.ts';
+import { laterAction } from './later.ts';
+import { partitionAction } from './partition.ts';
+import { threadsAction } from './threads.ts';
+import { unitAction } from './units.ts';
 
-/**
- * What the actions of plans about CPUs mean on this host: `cpus.unit`, `cpus.later`, `cpus.group`, `cpus.partition`,
- * `cpus.kernel`, `cpus.threads` and `cpus.cure`, with the parameters of parameters.ts. Each proves what it did.
- */
-export function cpuActions(_host: HoldHost): ActionTable {
-  const pending: Action = {
-    assertAsPlanned: async () => undefined,
-    facts: async () => ({}),
-    carryOut: async () => {
-      throw new SlicectlError('E_NOT_IN_FORCE', 'not there yet');
-    },
-    takeBack: async () => undefined,
-  };
+export { cpuChecks } from './checks.ts';
+
+/** What the actions of plans about CPUs mean on this host, with the parameters of parameters.ts. Each proves what it did. */
+export function cpuActions(host: HoldHost): ActionTable {
   return {
-    'cpus.unit': pending,
-    'cpus.later': pending,
-    'cpus.group': pending,
-    'cpus.partition': pending,
-    'cpus.kernel': pending,
-    'cpus.threads': pending,
-    'cpus.cure': pending,
+    'cpus.unit': unitAction(host),
+    'cpus.later': laterAction(host),
+    'cpus.group': groupAction(host),
+    'cpus.partition': partitionAction(host),
+    'cpus.kernel': kernelAction(),
+    'cpus.threads': threadsAction(host),
+    'cpus.cure': cureAction(host),
   };
-}
-
-/** What the checks of such plans mean: `cpus.held` and `cpus.wide`. */
-export function cpuChecks(_host: HoldHost): CheckTable {
-  const pending = async () => ({ ok: false, found: 'not there yet' });
-  return { 'cpus.held': pending, 'cpus.wide': pending };
 }
