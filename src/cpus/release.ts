@@ -8,12 +8,13 @@ import { listText } from './roles.ts';
 import { systemSet } from './shares.ts';
 import { type StepGround, stepsTo } from './steps.ts';
 import { wantedFor } from './want.ts';
+import { forgetWhileUnit } from './while-unit.ts';
 
 /**
  * The plan that gives the CPUs of a slice back to the system, in an order that leaves no task narrow. Writes nothing.
- * `E_INPUT` where the slice has none.
+ * `E_INPUT` where the slice has none. `isStopping` where the service of `--while-unit` asks, which is stopping itself.
  */
-export function planRelease(facts: CpuFacts, ground: StepGround & Asker, name: string): Plan {
+export function planRelease(facts: CpuFacts, ground: StepGround & Asker, name: string, isStopping = false): Plan {
   const record = facts.records.find((one) => one.name === name);
   if (record === undefined) {
     const names = facts.records.map((one) => one.name).join(', ');
@@ -38,7 +39,10 @@ export function planRelease(facts: CpuFacts, ground: StepGround & Asker, name: s
   return {
     title,
     root: ground.tree.root,
-    steps: refusals.length > 0 ? [] : stepsTo(facts, wantedFor(facts, records), ground),
+    steps:
+      refusals.length > 0
+        ? []
+        : [...stepsTo(facts, wantedFor(facts, records), ground), ...forgetWhileUnit(ground.tree, record, isStopping)],
     refusals,
     notes: [roles, ...(record.kubelet ? [kubelet] : []), ...releaseNotes(facts, record, system)],
   };

@@ -14,6 +14,7 @@ import { payloadOf, systemSet } from './shares.ts';
 import type { CpuHost } from './show.ts';
 import { type ExtraSteps, stepsTo } from './steps.ts';
 import { wantedFor } from './want.ts';
+import { isWatching, whileRefusals, whileUnitSteps } from './while-unit.ts';
 
 export interface ReserveRequest {
   /** The payload slice; with `kubelet` that of the pods. */
@@ -60,8 +61,15 @@ export async function planReserve(facts: CpuFacts, host: CpuHost & Asker, reques
   return {
     title,
     root: host.tree.root,
-    steps: stepsTo(facts, wantedFor(facts, records), host, share?.steps),
-    refusals: [...refusalsOf(facts, ground, intent), ...(share?.refusals ?? [])],
+    steps: [
+      ...stepsTo(facts, wantedFor(facts, records), host, share?.steps),
+      ...whileUnitSteps(host.tree, record, facts.boot.program, await isWatching(host.system, name)),
+    ],
+    refusals: [
+      ...refusalsOf(facts, ground, intent),
+      ...(share?.refusals ?? []),
+      ...(await whileRefusals(host.system, record)),
+    ],
     notes: [
       rolesNote(facts, chosen, record, records),
       ...chosen.notes,

@@ -105,13 +105,24 @@ export async function whileState(link: SystemdLink, unit: string): Promise<While
   });
 }
 
-/** Why a reservation cannot last as long as the unit; undefined where it can. */
-export async function whileRefusal(link: SystemdLink | undefined, unit: string): Promise<Refusal | undefined> {
-  const name = checkWhileUnit(unit);
-  if (link === undefined) return { reason: `--while-unit ${name} needs systemd, which does not answer` };
-  if ((await whileState(link, name)) === 'runs') return undefined;
-  return {
-    reason: `${name} does not run, so that nothing would ever release the reservation`,
-    hint: `start it first, or leave out --while-unit; systemctl status ${quote(name)} says how it is`,
-  };
+/** Whether the service of {@link whileUnitSteps} runs. */
+export async function isWatching(link: SystemdLink | undefined, slice: string): Promise<boolean> {
+  const [found] = (await link?.persist(({ manager }) => manager.listUnitsByNames([whileService(slice)]))) ?? [];
+  return found !== undefined && isRunning(found.activeState);
+}
+
+/** Why a reservation cannot last as long as its unit. Without systemd nothing can be reserved anyway. */
+export async function whileRefusals(
+  link: SystemdLink | undefined,
+  { whileUnit }: Pick<Watched, 'whileUnit'>,
+): Promise<readonly Refusal[]> {
+  if (whileUnit === undefined) return [];
+  const name = checkWhileUnit(whileUnit);
+  if (link === undefined || (await whileState(link, name)) === 'runs') return [];
+  return [
+    {
+      reason: `${name} does not run, so that nothing would ever release the reservation`,
+      hint: `start it first, or leave out --while-unit; systemctl status ${quote(name)} says how it is`,
+    },
+  ];
 }

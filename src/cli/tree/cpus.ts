@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { ApplyOptions } from '../commands/cpus-apply.ts';
 import type { ReleaseOptions } from '../commands/cpus-release.ts';
 import type { ReserveOptions } from '../commands/cpus-reserve.ts';
 import type { ShowOptions } from '../commands/cpus-show.ts';
@@ -14,6 +15,7 @@ export function cpusCommand(done: (ending: Ending) => void): Command {
     .addCommand(showCommand(done))
     .addCommand(reserveCommand(done))
     .addCommand(releaseCommand(done))
+    .addCommand(applyCommand(done))
     .addCommand(auditCommand(done));
 }
 
@@ -70,9 +72,20 @@ function releaseCommand(done: (ending: Ending) => void): Command {
     .argument('<slice>', 'the payload slice')
     .option('-n, --dry-run', 'print the plan and do nothing')
     .option('-y, --yes', 'do not ask')
+    .option('--ended', 'only if the unit of --while-unit has ended; for the service that waits for that')
     .option('--json', 'print as JSON')
     .action(async (name: string, options: ReleaseOptions) => {
       const { release } = await import('../commands/cpus-release.ts');
       done(await release(name, options));
+    });
+}
+
+function applyCommand(done: (ending: Ending) => void): Command {
+  return new Command('apply')
+    .description('bring the host to what its reservations want, for the boot; 3 where that fails')
+    .option('-q, --quiet', 'say only what was not done')
+    .action(async (options: ApplyOptions) => {
+      const { applyAll } = await import('../commands/cpus-apply.ts');
+      done(await applyAll(options));
     });
 }

@@ -1,0 +1,27 @@
+import { applyRecords } from '../../cpus/apply.ts';
+import { closeHost, openHost } from '../../drivers/hosts.ts';
+import { readSelf } from '../../host/self.ts';
+import { print, tell } from '../output.ts';
+import { visible } from '../render/visible.ts';
+import { contextOf, cpuMeans } from './change.ts';
+import { cpuHostOf } from './cpu-host.ts';
+
+export interface ApplyOptions {
+  readonly quiet?: boolean;
+}
+
+const NOT_HELD = 3;
+
+/** `slicectl cpus apply`: 0 where all reservations hold, 3 where not. */
+export async function applyAll({ quiet }: ApplyOptions): Promise<number> {
+  const host = await openHost({ self: readSelf() });
+  try {
+    const { done, problems } = await applyRecords(cpuHostOf(host), contextOf(host, await cpuMeans(host)));
+    if (!quiet) print(done.map((line) => `${visible(line)}\n`).join(''));
+    for (const problem of problems) tell(`slicectl: not done: ${visible(problem)}\n`);
+    if (!quiet && done.length === 0 && problems.length === 0) print('all is as the reservations want it\n');
+    return problems.length > 0 ? NOT_HELD : 0;
+  } finally {
+    closeHost(host);
+  }
+}

@@ -1,0 +1,59 @@
+import { assertNoneInterrupted } from '../change/apply.ts';
+import { describeStep } from '../change/describe.ts';
+import type { ChangeContext } from '../change/engine.ts';
+import { tidyFile } from '../change/files.ts';
+import { lockStore } from '../change/journal.ts';
+import type { Step } from '../change/plan.ts';
+import { assertAllKnown, carryOut, factsOf } from '../change/steps.ts';
+import { SlicectlError } from '../core/errors.ts';
+import { readCpuFacts } from './facts.ts';
+import { type Asker, hostRefusals } from './refusals.ts';
+import type { CpuHost } from './show.ts';
+import { stepsTo } from './steps.ts';
+import { wantedFor } from './want.ts';
+
+export interface Applied {
+  /** What was done, in a few words each. */
+  readonly done: readonly string[];
+  /** What was not, with the reason. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Brings the host to what the records of reservations want, for the boot: nothing of it goes into the journal, since it
+ * is no change but the state that one left. A step that fails does not keep the others. May be repeated.
+ * `E_LOCKED` and `E_INTERRUPTED` as any change, `E_REFUSED` where this host cannot hold reservations.
+ */
+export async function applyRecords(host: CpuHost & Asker, context: ChangeContext): Promise<Applied> {
+  const lock = lockStore(context.store, 'cpus apply');
+  try {
+    assertNoneInterrupted(context);
+    const facts = await readCpuFacts(host);
+    const [refusal] = facts.records.length > 0 ? hostRefusals(facts, host) : [];
+    if (refusal !== undefined) {
+      const { reason, hint } = refusal;
+      throw new SlicectlError('E_REFUSED', reason, { ...(hint !== undefined && { hint }) });
+    }
+    return await doAll(context, stepsTo(facts, wantedFor(facts, facts.records), host));
+  } finally {
+    lock.release();
+  }
+}
+
+async function doAll(context: ChangeContext, steps: readonly Step[]): Promise<Applied> {
+  const done: string[] = [];
+  const problems: string[] = [];
+  assertAllKnown(context, steps);
+  for (const [number, step] of steps.entries()) {
+    const tag = `apply.${number}`;
+    try {
+      await carryOut(context, step, tag, await factsOf(context, step));
+      if (step.kind === 'file') tidyFile(context, step, tag);
+      done.push(describeStep(step));
+    } catch (error) {
+      if (!(error instanceof SlicectlError)) throw error;
+      problems.push(`${describeStep(step)}: ${error.message}`);
+    }
+  }
+  return { done, problems };
+}
