@@ -9,12 +9,14 @@ import {
   TOLD_PERMILLE,
 } from '../../cpus/measure/distribution.ts';
 import { limitsOf } from '../../cpus/measure/limits.ts';
-import type { Counted, CpuMeasurement, CpuRole, Measurement } from '../../cpus/measure/model.ts';
+import type { Counted, CpuMeasurement, CpuRole, Measurement, ToolResult } from '../../cpus/measure/model.ts';
 import { measuredText } from '../../cpus/measure/targets.ts';
 import { tableText } from './table.ts';
 
 const WIDTH = 80;
 const BAR = 18;
+/** Of one side of the histogram: the bar, its count, and the title of the longest set. */
+const SIDE = 33;
 
 /** A measurement as text of at most 80 columns, beside an earlier one where there is one. */
 export function measureText(measurement: Measurement, before?: Measurement): string {
@@ -22,13 +24,7 @@ export function measureText(measurement: Measurement, before?: Measurement): str
   const parts = [
     headText(measurement),
     wakeUpsText(measurement),
-    ...measurement.tools.map(({ name, cpus }) => {
-      const roles = new Map(measurement.cpus.map(({ cpu, role }) => [cpu, role]));
-      return tableText(
-        lateHead(name, measurement.limitUs),
-        cpus.map(({ cpu, late }) => lateRow(roles.get(cpu) ?? 'system', `${cpu}`, late, measurement.limitUs)),
-      );
-    }),
+    ...measurement.tools.map((tool) => toolText(tool, measurement)),
     aroundText(measurement.cpus),
     ...(before ? [comparedText(series, measurement.limitUs)] : []),
     ...blocksOf(series, before !== undefined).map(histogramText),
@@ -49,9 +45,8 @@ function headText({ cpus, reservation, seconds, intervalUs, machine }: Measureme
   ]);
 }
 
-const lateHead = (title: string, limitUs: number): string[] => [
-  title,
-  'CPU',
+const lateHead = (cells: readonly string[], limitUs: number): string[] => [
+  ...cells,
   'count',
   'min',
   'avg',
@@ -60,19 +55,28 @@ const lateHead = (title: string, limitUs: number): string[] => [
   `>${durationText(limitUs * 1000)}`,
 ];
 
-function lateRow(title: string, cpu: string, late: Distribution, limitUs: number): string[] {
+function lateRow(cells: readonly string[], late: Distribution, limitUs: number): string[] {
   const times = [
     late.minNs,
     averageNs(late),
     ...TOLD_PERMILLE.map((permille) => percentileNs(late, permille)),
     late.maxNs,
   ];
-  return [title, cpu, `${late.count}`, ...times.map(durationText), `${countAbove(late, limitUs * 1000)}`];
+  return [...cells, countText(late.count), ...times.map(durationText), countText(countAbove(late, limitUs * 1000))];
 }
 
 function wakeUpsText({ cpus, limitUs }: Measurement): string {
-  const rows = cpus.toSorted(byRole).map(({ role, cpu, late }) => lateRow(role, `${cpu}`, late, limitUs));
-  return tableText(lateHead('woke late', limitUs), rows);
+  const rows = cpus.toSorted(byRole).map(({ role, cpu, late }) => lateRow([role, `${cpu}`], late, limitUs));
+  return `how late the probe woke up\n${tableText(lateHead(['', 'CPU'], limitUs), rows)}`;
+}
+
+function toolText({ name, cpus }: ToolResult, { cpus: measured, limitUs }: Measurement): string {
+  const roles = new Map(measured.map(({ cpu, role }) => [cpu, role]));
+  const rows = cpus
+    .map((one) => ({ ...one, role: roles.get(one.cpu) ?? 'system' }))
+    .toSorted(byRole)
+    .map(({ role, cpu, late }) => lateRow([role, `${cpu}`], late, limitUs));
+  return `the same by ${name}, afterwards\n${tableText(lateHead(['', 'CPU'], limitUs), rows)}`;
 }
 
 const byRole = (a: { readonly role: CpuRole; readonly cpu: number }, b: typeof a): number =>
@@ -91,15 +95,15 @@ function aroundText(cpus: readonly CpuMeasurement[]): string {
       `${involuntary}`,
       percent(around.busy),
       percent(around.steal),
-      around.siblings.length === 0 ? 'none' : around.siblings.map(({ busy }) => percent(busy)).join(' '),
-      around.governor ?? '-',
+      around.siblings.length === 0 ? 'none' : percent(Math.max(...around.siblings.map(({ busy }) => busy))),
+      (around.governor ?? '-').slice(0, 12),
     ]),
   );
   const interrupts = sorted.map(({ role, cpu, around }) =>
     cut(`${role} CPU ${cpu}: devices ${countsText(around.devices)}; own ${countsText(around.local)}`),
   );
   const legend = wrapped('', [
-    'gap: longest between two clock readings; waited: time ready and not run; switched: taken off the CPU for another task; own: LOC timers, RES wake-ups, CAL calls',
+    'gap: longest between two clock readings; waited: time ready and not run; switched: taken off the CPU for another task; busy: with the probe; sibling: the busiest other thread of the core; own: LOC timers, RES wake-ups, CAL calls',
   ]);
   return `${scheduler}${legend}\n${interrupts.map((line) => `${line}\n`).join('')}`;
 }
@@ -112,10 +116,8 @@ function countsText(counted: readonly Counted[]): string {
 
 function comparedText(series: readonly Series[], limitUs: number): string {
   return tableText(
-    lateHead('compared', limitUs),
-    series.map(({ role, when, cpus, late }) =>
-      lateRow(`${role}${when ? ` ${when}` : ''}`, shortened(printIndexSet(cpus)), late, limitUs),
-    ),
+    lateHead(['compared'], limitUs),
+    series.map(({ role, when, late }) => lateRow([`${role} ${when ?? ''}`], late, limitUs)),
   );
 }
 
@@ -147,10 +149,10 @@ function histogramText(block: readonly Series[]): string {
   const most = Math.max(1, ...counted.flat());
   const cell = (count: number): string => {
     const length = count === 0 ? 0 : Math.max(1, Math.round((Math.log(count + 1) / Math.log(most + 1)) * BAR));
-    return `${'#'.repeat(length)} ${count || ''}`.padEnd(BAR + 10);
+    return `${'#'.repeat(length)} ${count || ''}`.padEnd(SIDE);
   };
   const title = ({ role, when, cpus }: Series): string =>
-    `${role} CPUs ${shortened(printIndexSet(cpus))}${when ? ` ${when}` : ''}`.padEnd(BAR + 10);
+    `${role} CPUs ${shortened(printIndexSet(cpus))}${when ? ` ${when}` : ''}`.padEnd(SIDE);
   const lines = [
     `${'late up to'.padEnd(12)}${block.map(title).join('')}`,
     ...bounds.map(
@@ -174,7 +176,7 @@ function floorText({ cpus, seconds }: Measurement): string {
   const most = (of: (one: CpuMeasurement) => number): number => Math.max(...cpus.map(of));
   const own = most(({ ownNs }) => (ownNs ?? 0) / (seconds * 1e9));
   return wrapped('', [
-    `The probe's own floor: it wakes ${durationText(most(({ floor }) => floor.wakeNs))} after a deadline at best and reads the clock in ${durationText(most(({ floor }) => floor.clockNs))}, with timer slack ${durationText(most(({ floor }) => floor.slackNs))}; shorter delays it cannot tell from its own. It is a program of Node whose memory is touched and not locked, watched for gaps ${percent(most(({ gap }) => gap.watchedNs / (seconds * 1e9)))} of the time, and took ${percent(own)} of a CPU.`,
+    `The probe's own floor: just before, it woke from sleep ${durationText(most(({ floor }) => floor.wakeNs))} after a deadline at best, and reads the clock in ${durationText(most(({ floor }) => floor.clockNs))}, with timer slack ${durationText(most(({ floor }) => floor.slackNs))}; shorter delays it cannot tell from its own. It is a program of Node whose memory is touched and not locked, watched for gaps ${percent(most(({ gap }) => gap.watchedNs / (seconds * 1e9)))} of the time, and took ${percent(own)} of a CPU.`,
   ]);
 }
 
@@ -196,6 +198,9 @@ export function durationText(ns: number): string {
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)}%`;
+/** At most six characters. */
+const countText = (count: number): string =>
+  count < 1e6 ? `${count}` : `${(count / 1e6).toFixed(count < 1e8 ? 1 : 0)}M`;
 const shortened = (text: string): string => (text.length > 9 ? `${text.slice(0, 8)}…` : text);
 const cut = (line: string): string => (line.length > WIDTH ? `${line.slice(0, WIDTH - 1)}…` : line);
 
