@@ -29,13 +29,7 @@ export function forecast(
     ...untilReboot(facts),
     ...bootNotes(facts, record, records),
     ...leftOver(record),
-    info(
-      'programs that counted CPUs when they started keep their number of threads: restart those with a pool of threads that is now too large',
-    ),
-    info(
-      `sessions and units of users are confined with user.slice; AllowedCPUs= in a unit of a user's manager does not lead out of it`,
-    ),
-    ...hotplug(facts, record),
+    ...usual(facts, record),
   ];
 }
 
@@ -219,15 +213,16 @@ function leftOver({ interrupts, workqueues, kernelThreads, partition }: Reservat
   ];
 }
 
-function hotplug({ topology }: CpuFacts, { cpus, name }: ReservationRecord): readonly PlanNote[] {
+/** What comes of every reservation. */
+function usual({ topology }: CpuFacts, { cpus, name }: ReservationRecord): readonly PlanNote[] {
   const later = without(topology.possible, topology.online);
   return [
-    ...(later.length > 0 && later.length < 64
-      ? [info(`CPUs ${listText(later)} go to the system when they come online`)]
-      : []),
-    ...(topology.bootCpu !== cpus[0] || cpus.length > 1
-      ? [info(`if all of ${listText(cpus)} go offline, the kernel lets ${name} run on the system CPUs`)]
-      : []),
+    info('good to know', [
+      'programs that counted CPUs when they started keep their threads: restart those with too many now',
+      "users' sessions and units are confined with user.slice; AllowedCPUs= of their own managers does not lead out of it",
+      ...(later.length > 0 ? [`CPUs that come online later (${listText(later)}) go to the system`] : []),
+      `if all of ${listText(cpus)} go offline, the kernel lets ${name} run on the system CPUs`,
+    ]),
   ];
 }
 

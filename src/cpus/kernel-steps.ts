@@ -36,7 +36,7 @@ function moved(
   if (isOurs) return equalSets(now, after) ? undefined : after;
   if (isSubset(now, after)) return undefined;
   const rest = intersection(now, after);
-  return rest.length === 0 || isSubset(after, now) ? after : rest;
+  return rest.length === 0 ? after : rest;
 }
 
 function interruptSteps(facts: CpuFacts, { before, wanted }: Change, { proc }: HostPaths): readonly Step[] {

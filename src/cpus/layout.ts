@@ -15,7 +15,8 @@ export const PARTITION_PROPERTY = 261;
 export function layoutOf(facts: CpuFacts, records: readonly ReservationRecord[], layer: Layer): readonly WantedFile[] {
   const system = systemSet(facts, records);
   const list = records.map(({ name, cpus }) => `${name} (${printIndexSet(cpus)})`).join(', ');
-  const head = `# Written by slicectl cpus reserve. Payload CPUs: ${list}; system CPUs: ${printIndexSet(system)}.\n`;
+  const head = '# Written by slicectl cpus reserve, and removed by slicectl cpus release.\n';
+  const roles = `# Payload CPUs: ${list}. System CPUs: ${printIndexSet(system)}.`;
   const fileOf = (
     unit: string,
     file: string,
@@ -33,7 +34,7 @@ export function layoutOf(facts: CpuFacts, records: readonly ReservationRecord[],
     dropIn(name, 'Slice', lines, purpose);
   const hasInitScope = (facts.systemd ?? 0) >= INIT_SCOPE_DROP_INS;
   return [
-    shield('slice', setLines(system), 'every slice is confined to the system CPUs, also those made later'),
+    shield('slice', [roles, ...setLines(system)], 'every slice is confined to the system CPUs, also those made later'),
     ...leftSlices(facts, records).flatMap((name) => leftFiles(shield, name)),
     ...records
       .filter(({ kubelet }) => !kubelet)

@@ -33,7 +33,8 @@ export function recordText(record: ReservationRecord): string {
     ...yes('Kubelet', record.kubelet),
     ...(whileUnit === undefined ? [] : [`WhileUnit=${whileUnit}`]),
   ];
-  return lines.map((line) => `${line}\n`).join('');
+  // ini takes two backslashes for one, and one before another character for itself.
+  return lines.map((line) => `${line.replaceAll('\\', '\\\\')}\n`).join('');
 }
 
 /**
