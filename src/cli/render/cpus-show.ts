@@ -77,9 +77,9 @@ function bootSection({ kernelLine, topology }: CpuReport, style: PictureStyle): 
 
 function accessSection({ access, groups, topology, payload }: CpuReport, style: PictureStyle): string {
   if (groups === undefined) return section('Who may run where', ['  no cpuset hierarchy is mounted'], style);
-  const all = new Set(access.flatMap((one) => one.groups));
+  const all = [...new Set(access.flatMap((one) => one.groups))].sort();
   const lines = access.flatMap(({ cpus, groups: open }) => {
-    const closed = [...all].filter((path) => !open.includes(path));
+    const closed = all.filter((path) => !open.includes(path));
     const text =
       closed.length === 0
         ? 'every group'
