@@ -41,14 +41,16 @@ export async function driverMeans(host: DriverHost): Promise<Means> {
 /** Those of plans about CPUs, which may change the kubelet too. */
 export async function cpuMeans(host: DriverHost): Promise<Means> {
   const { checks } = await driverMeans(host);
-  const { tree, live } = host;
+  const { tree, live, self } = host;
   if (live?.system === undefined) return { checks, actions: {} };
   const { cpuActions, cpuChecks } = await import('../../cpus/hold/table.ts');
   const { startActions } = await import('../../cpus/start.ts');
+  const { kubeletChecks } = await import('../../cpus/kubelet/check.ts');
+  const { kubeletActions } = await import('../../cpus/kubelet/state-action.ts');
   const hold = { tree, paths: live.paths, link: live.system };
   return {
-    checks: { ...checks, ...cpuChecks(hold) },
-    actions: { ...cpuActions(hold), ...startActions(live.system) },
+    checks: { ...checks, ...cpuChecks(hold), ...kubeletChecks(tree, live.system) },
+    actions: { ...cpuActions(hold), ...startActions(live.system), ...kubeletActions(tree, self.uid) },
   };
 }
 

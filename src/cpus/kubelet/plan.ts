@@ -7,7 +7,6 @@ import type { KubeletFacts } from '../../drivers/kubelet/facts.ts';
 import { kubelet as kubeletRuntime } from '../../drivers/kubelet/kubelet.ts';
 import { faultsOf } from '../../drivers/kubelet/status.ts';
 import type { Finding } from '../../drivers/model.ts';
-import { needsReload } from '../../drivers/service/edit.ts';
 import { PlannedTree } from '../../drivers/service/planned-tree.ts';
 import type { Topology } from '../../host/topology.ts';
 import type { CpuFacts } from '../model.ts';
@@ -37,6 +36,7 @@ export interface KubeletShare {
   readonly steps: {
     /** Before the first file is written. */
     readonly stop: readonly Step[];
+    /** Unit files may be among them: systemd has to read them again before the start. */
     readonly files: readonly Step[];
     /** After the last step that gives or takes CPUs. */
     readonly start: readonly Step[];
@@ -96,7 +96,7 @@ export async function shareFor(
     isStrict: strictNow,
     policyBefore: cpus.state?.policy,
   };
-  const around = aroundFor(kubelet, needsReload(files), kubeletCheckStep(expectation));
+  const around = aroundFor(kubelet, kubeletCheckStep(expectation));
   const pods = kubelet.run?.pods ?? [];
   const stays = pods.length > 0 && !request.drained;
   return {
@@ -207,23 +207,16 @@ function faulty({ message, hint }: Pick<Finding, 'message' | 'hint'>): Refusal {
   };
 }
 
-function aroundFor(
-  { run, command }: KubeletFacts,
-  reload: boolean,
-  check: Step,
-): Pick<KubeletShare['steps'], 'stop' | 'start'> {
+function aroundFor({ run, command }: KubeletFacts, check: Step): Pick<KubeletShare['steps'], 'stop' | 'start'> {
   const unit = { kind: 'unit', manager: 'system', unit: command.unit } as const;
   const stop: Step & UnitStep = { ...unit, verb: 'stop', purpose: 'no kubelet while its CPUs change' };
-  const reloads: readonly Step[] = reload
-    ? [{ kind: 'reload', manager: 'system', purpose: 'systemd reads the files of the kubelet again' }]
-    : [];
   const start = (purpose: string): Step & UnitStep => ({ ...unit, verb: 'start', reset: [command.unit], purpose });
   // systemd starts it again and again, for what may have nothing to do with this: no check.
   if (run?.activeState === 'activating') {
-    return { stop: [stop], start: [...reloads, start('the kubelet, which failed before')] };
+    return { stop: [stop], start: [start('the kubelet, which failed before')] };
   }
-  if (run?.activeState !== 'active') return { stop: [], start: reloads };
-  return { stop: [stop], start: [...reloads, start('the kubelet with its new CPUs'), check] };
+  if (run?.activeState !== 'active') return { stop: [], start: [] };
+  return { stop: [stop], start: [start('the kubelet with its new CPUs'), check] };
 }
 
 function podsRefusal(pods: readonly string[]): Refusal {

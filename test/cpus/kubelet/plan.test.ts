@@ -205,10 +205,10 @@ describe('order', () => {
     expect(notes[0]).toMatchObject({ severity: 'impact', text: expect.stringContaining('Drain the node before') });
   });
 
-  it('has a reload where a unit file changes', async () => {
+  it('has a unit file among the files where the flag is written there', async () => {
     const files = { ...withCommand(`--config=${CONFIG} --reserved-cpus=0`), ...dpkg('1.35.0'), [CONFIG]: config() };
     const { steps } = await share(files, { run: running('systemd') });
-    expect(namesOf(steps.start)).toEqual(['reload', 'start kubelet.service', 'check cpus.kubelet']);
+    expect(namesOf(steps.files)).toContain('/etc/systemd/system/kubelet.service');
   });
 
   it('starts no kubelet that did not run', async () => {
