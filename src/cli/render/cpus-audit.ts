@@ -106,7 +106,8 @@ function activitySection({ activity, records }: AuditReport, { paint, width }: P
     );
     return [
       String(cpu),
-      percent(tasks + interrupts, whole),
+      // The scheduler's own count is exact; that of ticks misses what is short.
+      percent((queue === undefined ? tasks : Number(queue.ranNs) / 1e6) + interrupts, whole),
       percent(share.payload, whole),
       percent(share.others, whole),
       percent(share.kernel, whole),

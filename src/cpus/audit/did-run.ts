@@ -87,7 +87,7 @@ export async function watchCpus(
     windowMs: performance.now() - start,
     looks,
     cpus: timesBetween(begin, end, cpus),
-    tasks: tasksSeen(seen, first, last),
+    tasks: tasksSeen(seen, first, last, boundsOf(begin, end, cpus)),
     interrupts: linesBetween(begin.lines, end.lines, cpus),
     cpuInterrupts: countsBetween(begin.cpuInterrupts, end.cpuInterrupts, cpus),
     softirqs: countsBetween(begin.softirqs, end.softirqs, cpus),
@@ -124,10 +124,15 @@ function tasksSeen(
   seen: ReadonlyMap<string, Seen>,
   first: ReadonlyMap<string, Task>,
   last: readonly Task[],
+  bounds: ReadonlyMap<number, number>,
 ): TaskActivity[] {
   const after = new Map(last.map((task) => [keyOf(task), task]));
+  const scale = scaleOf(seen, bounds);
   return [...seen]
-    .map(([key, { task, cpus }]) => ({
+    .map(
+      ([key, { task, cpus }]) => [key, task, new Map([...cpus].map(([cpu, ran]) => [cpu, ran * scale(cpu)]))] as const,
+    )
+    .map(([key, task, cpus]) => ({
       task: after.get(key) ?? task,
       ranMs: [...cpus.values()].reduce((sum, ran) => sum + ran, 0),
       cpus,
@@ -135,6 +140,26 @@ function tasksSeen(
     }))
     .filter(({ ranMs, involuntary }) => ranMs > 0 || involuntary > 0)
     .sort((a, b) => b.ranMs - a.ranMs);
+}
+
+/** How long a CPU ran tasks, as the scheduler counted it; for those of which it did not, nothing is said. */
+function boundsOf(before: Counters, after: Counters, cpus: IndexSet): ReadonlyMap<number, number> {
+  return new Map(
+    cpus.flatMap((cpu): [number, number][] => {
+      const [from, to] = [before.queues?.get(cpu), after.queues?.get(cpu)];
+      return from && to ? [[cpu, Number(to.ranNs - from.ranNs) / 1e6]] : [];
+    }),
+  );
+}
+
+/** A task that moved between two looks had part of its time elsewhere: a CPU gave no more than it ran. */
+function scaleOf(seen: ReadonlyMap<string, Seen>, bounds: ReadonlyMap<number, number>): (cpu: number) => number {
+  const sums = new Map<number, number>();
+  for (const { cpus } of seen.values()) for (const [cpu, ran] of cpus) sums.set(cpu, (sums.get(cpu) ?? 0) + ran);
+  return (cpu) => {
+    const [sum = 0, bound] = [sums.get(cpu), bounds.get(cpu)];
+    return bound === undefined || sum <= bound ? 1 : bound / sum;
+  };
 }
 
 interface Counters {

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, statSync, writeSync } from 'node:fs';
 import { parseSystemdList } from '../../core/cpu-list.ts';
 import type { IndexSet } from '../../core/cpuset.ts';
 import { errnoOf, SlicectlError } from '../../core/errors.ts';
@@ -83,13 +83,14 @@ function managedLines(paths: HostPaths, { interrupts }: CpuFacts, wanted: IndexS
 }
 
 /**
- * Whether the kernel lets nobody move a line. It says so only to a writer, before it reads what is written
- * (write_irq_affinity, kernel/irq/proc.c): text that is no list changes nothing, and is EINVAL for a line that can be
- * moved. Who may not write is told nothing.
+ * Whether the kernel lets nobody move a line. It shows by the mode of the file since 6.12; before that only a writer is
+ * told, before the kernel reads what is written (write_irq_affinity, kernel/irq/proc.c): text that is no list changes
+ * nothing, and is EINVAL for a line that can be moved. Who may not write is told nothing.
  */
 function refusesMoves(path: string): boolean {
   let fd = -1;
   try {
+    if ((statSync(path).mode & 0o222) === 0) return true;
     fd = openSync(path, constants.O_WRONLY);
     writeSync(fd, 'x');
     return false;

@@ -130,6 +130,7 @@ export function viewWith({ records = [DB], tasks = [], tree, machine, facts, wan
         records.flatMap(({ cpus }) => cpus),
       ),
       all,
+      left: [],
       files: [],
       units: [
         ...['init.scope', 'system.slice', 'user.slice'].map((name) => ({

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { cureOf, ghostFindings, judgeGhosts } from '../../../src/cpus/audit/ghosts.ts';
+import type { Ghost } from '../../../src/cpus/hold/ghosts.ts';
+import { ALL, task, type ViewChange, viewWith } from './ground.ts';
+
+const NARROW = [0, 1, 2, 3];
+
+function ghost(cgroup: string, allowed = NARROW, tid?: number): Ghost {
+  const one = task(cgroup, allowed, tid === undefined ? {} : { tid });
+  return { unit: cgroup.slice(cgroup.lastIndexOf('/') + 1), cgroup, allowed, open: ALL, tasks: [one] };
+}
+
+const kinds = (found: readonly Ghost[], change: ViewChange = { records: [] }): string[] =>
+  ghostFindings(judgeGhosts(found, viewWith(change))).map(({ kind, subject }) => `${kind} ${subject}`);
+
+describe('tasks that are narrower than their group', () => {
+  it('are left so where those of several units have one mask', () => {
+    expect(kinds([ghost('/system.slice/a.service'), ghost('/system.slice/b.service')])).toEqual([
+      'ghost-mask system.slice',
+    ]);
+  });
+
+  it('may have chosen it where there is one unit', () => {
+    expect(kinds([ghost('/system.slice/a.service')])).toEqual(['own-mask system.slice']);
+    expect(kinds([ghost('/system.slice/a.service', [0]), ghost('/system.slice/b.service', [1])])).toEqual([
+      'own-mask system.slice',
+      'own-mask system.slice',
+    ]);
+  });
+
+  it('are left so where PID 1 is among them', () => {
+    expect(kinds([ghost('/init.scope', NARROW, 1)])).toEqual(['ghost-mask init.scope']);
+  });
+
+  it('are none in the payload, nor where systemd gives all that mask', () => {
+    expect(kinds([ghost('/db.slice/a.service', [6]), ghost('/db.slice/b.service', [6])])).toEqual([]);
+    const change = { records: [], traces: { managerAffinity: NARROW } };
+    expect(kinds([ghost('/system.slice/a.service'), ghost('/system.slice/b.service')], change)).toEqual([]);
+  });
+
+  it('are cured by a set that differs, and then by the whole one', () => {
+    expect(cureOf({ mask: NARROW, open: ALL })).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    const [found] = ghostFindings(judgeGhosts([ghost('/init.scope', NARROW, 1)], viewWith({ records: [] })));
+    expect(found?.cure).toBe('systemctl set-property --runtime init.scope AllowedCPUs=0-6, and again with 0-7');
+    expect(found?.isFixable).toBe(true);
+  });
+});
