@@ -164,11 +164,18 @@ export class CpuLab {
 
   /** Starts busy loops at a place and waits until they run. Twice at one place needs a name of its own. */
   async busy(where: Where, { loops = 1, name = unitName(where), flat = false }: BusyOptions = {}): Promise<Busy> {
-    await this.#start(where, name, `${name} ${loops}${flat ? ' flat' : ''}`);
-    const pgrep = `pgrep -f '[/]busy ${name} '`;
-    await this.until(`[ $(${pgrep} | wc -l) -eq ${loops} ]`);
-    const pids = (await this.out(pgrep)).split('\n').map(Number);
-    const cgroup = await this.out(`sed -n 's/^0:://p' /proc/${pids[0]}/cgroup`);
+    const start = await this.#start(where, name, `${name} ${loops}${flat ? ' flat' : ''}`);
+    // One script, since each takes a machine at work some seconds.
+    const text = await this.out(`${start}
+      for left in $(seq 300); do
+        pids=$(pgrep -f '[/]busy ${name} ')
+        [ $(echo "$pids" | grep -c .) -ne ${loops} ] || break
+        sleep 0.2
+      done
+      sed -n 's/^0:://p' /proc/$(echo "$pids" | head -1)/cgroup; echo "$pids"`);
+    const [cgroup = '', ...lines] = text.split('\n');
+    const pids = lines.map(Number);
+    if (pids.length !== loops) throw new Error(`of ${loops} busy loops at ${where} run: ${pids.join(' ')}`);
     return { where, name, cgroup, pids };
   }
 
@@ -198,21 +205,23 @@ export class CpuLab {
     return this.out(`perl - ${argv.join(' ')}`, { input: program });
   }
 
-  async #start(where: Where, name: string, argv: string): Promise<void> {
+  /** What starts the loops, as root. */
+  async #start(where: Where, name: string, argv: string): Promise<string> {
     const service = (slice: string, command: string) =>
-      this.out(`systemd-run --quiet --collect --slice=${slice} --unit=${name} ${command}`);
+      `systemd-run --quiet --collect --slice=${slice} --unit=${name} ${command} || exit`;
     if (where === 'docker-systemd' || where === 'docker-cgroupfs') {
       const driver = where === 'docker-systemd' ? 'systemd' : 'cgroupfs';
       const now = (await this.sh(`docker info --format '{{.CgroupDriver}}'`)).stdout.trim();
       if (now !== driver) await this.docker(driver);
-      await this.out(
-        `docker run --detach --network none --name ${name} --volume /usr/local/bin/busy:/busy busybox /busy ${argv}`,
-      );
-    } else if (where === 'user') {
+      return `docker run --detach --network none --name ${name} --volume /usr/local/bin/busy:/busy busybox /busy ${argv} >/dev/null || exit`;
+    }
+    if (where === 'user') {
       await this.out(`systemd-run --user --quiet --collect --unit=${name} busy ${argv}`, { user: 'alice' });
-      // A session of root's would keep su from getting one of its own.
-    } else if (where === 'login') await service('system.slice', `su --login alice -c 'exec busy ${argv}'`);
-    else await service(where, `busy ${argv}`);
+      return '';
+    }
+    // A session of root's would keep su from getting one of its own.
+    if (where === 'login') return service('system.slice', `su --login alice -c 'exec busy ${argv}'`);
+    return service(where, `busy ${argv}`);
   }
 }
 
