@@ -1,3 +1,4 @@
+import { printSystemdList } from '../../core/cpu-list.ts';
 import { type IndexSet, isSubset, printIndexSet } from '../../core/cpuset.ts';
 import type { UnitFacts, WantedUnit } from '../model.ts';
 import { isOwnDropIn } from '../own-files.ts';
@@ -10,7 +11,7 @@ export function whoUndid(view: AuditView, wanted: WantedUnit, layer: string): st
   return (
     controllerOff(view, layer) ??
     hotplug(view, wanted, layer) ??
-    hiddenBy(view, unit, layer) ??
+    hiddenBy(view, unit, wanted, layer) ??
     lostFile(view, wanted, layer) ??
     writtenBeside(view, unit, wanted, layer) ??
     outOfRange(view, wanted)
@@ -32,18 +33,24 @@ function hotplug({ facts }: AuditView, { cpus }: WantedUnit, layer: string): str
 }
 
 /** A drop-in of somebody else's that says another set and wins. */
-function hiddenBy({ traces }: AuditView, unit: UnitFacts | undefined, layer: string): string | undefined {
+function hiddenBy(
+  { traces }: AuditView,
+  unit: UnitFacts | undefined,
+  { cpus }: WantedUnit,
+  layer: string,
+): string | undefined {
   if (layer === 'effective' || layer === 'masks' || unit === undefined) return undefined;
   const own = unit.dropIns.findLastIndex(isOwnDropIn);
-  const other = unit.dropIns
-    .slice(own + 1)
-    .findLast((path) => !isOwnDropIn(path) && /^\s*AllowedCPUs\s*=/m.test(traces.texts.get(path) ?? ''));
-  const control = unit.dropIns.findLast(
-    (path) => path.includes('/system.control/') && /^\s*AllowedCPUs\s*=/m.test(traces.texts.get(path) ?? ''),
-  );
-  const path = other ?? control;
+  const setIn = (path: string): string | undefined =>
+    [...(traces.texts.get(path) ?? '').matchAll(/^\s*AllowedCPUs\s*=(.*)$/gm)].at(-1)?.[1]?.trim();
+  // What says the set of the reservation is slicectl's own, such as its live setting until reboot.
+  const isOther = (path: string): boolean =>
+    !isOwnDropIn(path) && ![undefined, '', printIndexSet(cpus), printSystemdList(cpus)].includes(setIn(path));
+  const path =
+    unit.dropIns.slice(own + 1).findLast(isOther) ??
+    unit.dropIns.findLast((one) => one.includes('/system.control/') && isOther(one));
   if (path === undefined) return undefined;
-  const set = [...(traces.texts.get(path) ?? '').matchAll(/^\s*AllowedCPUs\s*=(.*)$/gm)].at(-1)?.[1]?.trim();
+  const set = setIn(path);
   if (path.startsWith('/etc/systemd/system.control/')) {
     return `somebody's systemctl set-property wrote ${path} (AllowedCPUs=${set}), which hides what is until reboot`;
   }

@@ -46,6 +46,16 @@ describe('who undid the set of a unit', () => {
     expect(causeOf(change, proof('system.slice', 'property'))).toMatch(cause);
   });
 
+  it('is not what slicectl itself set until reboot', () => {
+    const live = '/run/systemd/system.control/system.slice.d/50-AllowedCPUs.conf';
+    const change: ViewChange = {
+      facts: { units: [unit('system.slice', SYSTEM, { dropIns: [live] })] },
+      tree: { groups: [group('/system.slice', ALL, ALL)] },
+      traces: { texts: new Map([[live, '[Slice]\nAllowedCPUs=\nAllowedCPUs=0-5\n']]) },
+    };
+    expect(causeOf(change, proof('system.slice', 'asked'))).toMatch(/wrote cpuset\.cpus beside systemd/);
+  });
+
   it('is intel-lpmd, or who else takes the controller away', () => {
     const traces = { rootControllers: ['memory'], meddlers: ['intel_lpmd'] as const };
     expect(causeOf({ traces }, proof('system.slice', 'asked'))).toMatch(/somebody \(intel_lpmd runs\) wrote -cpuset/);
