@@ -58,14 +58,14 @@ export function whileUnitSteps(
 /**
  * The steps after which nothing watches the unit any more. Its file goes before the service is stopped: without one systemd
  * has no stop command, which would wait for the lock that this change has. `isStopping` for the plan of that stop command
- * itself, which must not wait for its own service.
+ * itself, which must not wait for its own service, nor have systemd forget how long it may take.
  */
 export function forgetWhileUnit(tree: RootTree, { name }: Pick<Watched, 'name'>, isStopping = false): readonly Step[] {
   const purpose = `nothing is left to release for ${name}`;
   const file = removeFileStep(tree, whilePath(name), purpose);
   if (file.length === 0) return [];
   const stop = { kind: 'unit', manager: 'system', unit: whileService(name), verb: 'stop', purpose } as const;
-  return [...file, RELOAD, ...(isStopping ? [] : [stop])];
+  return isStopping ? file : [...file, RELOAD, stop];
 }
 
 const RELOAD: Step = { kind: 'reload', manager: 'system', purpose: 'systemd reads the unit that watches' };

@@ -82,7 +82,7 @@ describe('a reservation that lasts as long as a unit', () => {
 
   it('released by that stop command does not wait for the service that it is part of', () => {
     carryOut(plan());
-    expect(words(forgetWhileUnit(openTree(root), record, true))).toEqual([`remove ${PATH}`, 'reload']);
+    expect(words(forgetWhileUnit(openTree(root), record, true))).toEqual([`remove ${PATH}`]);
   });
 
   it('leaves nothing to do where there is none', () => {
