@@ -1,4 +1,4 @@
-import { type IndexSet, intersection, printIndexSet, union } from '../../core/cpuset.ts';
+import { type IndexSet, intersection, isSubset, printIndexSet, union } from '../../core/cpuset.ts';
 import type { Task } from '../../host/tasks.ts';
 import type { ReservationRecord } from '../model.ts';
 import { isInSlice, type Place, placeOf } from './place.ts';
@@ -35,19 +35,22 @@ function runnersOn(view: AuditView, record: ReservationRecord): Runner[] {
   const openTo = opennessOf(facts);
   const found = new Map<string, { place: Place; tasks: Task[]; cpus: IndexSet; affinity: IndexSet | undefined }>();
   for (const task of facts.tasks) {
-    const open = intersection(task.allowed, cpus);
+    const shared = intersection(task.allowed, cpus);
     const cgroup = task.cgroup;
-    if (task.kind !== 'user' || hasEnded(task) || open.length === 0 || cgroup === undefined) continue;
+    if (task.kind !== 'user' || hasEnded(task) || shared.length === 0 || cgroup === undefined) continue;
     const place = placeOf(cgroup);
     if (isPayload(record, cgroup, place)) continue;
     const own = intersection(task.allowed, facts.topology.online);
-    const affinity = isInherited(facts, view.traces, own, openTo(cgroup)) ? undefined : own;
+    const open = openTo(cgroup);
+    // A wider mask than that of the group was read at another moment of a change.
+    const isOwn = isSubset(own, open) && !isInherited(facts, view.traces, own, open);
+    const affinity = isOwn ? own : undefined;
     const key = [place.top, place.name, place.detail, affinity && printIndexSet(affinity)].join('\0');
     const one = found.get(key);
     if (one) {
       one.tasks.push(task);
-      one.cpus = union(one.cpus, open);
-    } else found.set(key, { place, tasks: [task], cpus: open, affinity });
+      one.cpus = union(one.cpus, shared);
+    } else found.set(key, { place, tasks: [task], cpus: shared, affinity });
   }
   return [...found.values()].map((one) => ({ ...one, record, isKept: record.keep.includes(one.place.top.slice(1)) }));
 }
