@@ -50,7 +50,7 @@ export function group(path: string, asked: IndexSet | undefined, effective: Inde
 }
 
 export function unit(name: string, allowed: IndexSet, other: Partial<UnitFacts> = {}): UnitFacts {
-  return {
+  const usual = {
     name,
     activeState: 'active',
     allowed,
@@ -62,8 +62,9 @@ export function unit(name: string, allowed: IndexSet, other: Partial<UnitFacts> 
     dropIns: [],
     given: [],
     givenNodes: [],
-    ...other,
+    isTransient: false,
   };
+  return { ...usual, ...other };
 }
 
 export interface ViewChange {
