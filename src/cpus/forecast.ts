@@ -6,7 +6,7 @@ import type { CpuFacts, ReservationRecord, UnitFacts } from './model.ts';
 import { isLiveDropIn } from './own-files.ts';
 import { openTo } from './refusals.ts';
 import { listText } from './roles.ts';
-import { foreignGroups, looseGroups, systemSet } from './shares.ts';
+import { foreignGroups, isLoose, systemSet } from './shares.ts';
 
 const impact = (text: string, items: readonly string[] = []): PlanNote => ({ severity: 'impact', text, items });
 const warning = (text: string, items: readonly string[] = []): PlanNote => ({ severity: 'warning', text, items });
@@ -70,17 +70,17 @@ function narrowedUnits(facts: CpuFacts, records: readonly ReservationRecord[]): 
     : [warning('these units asked for CPUs by AllowedCPUs= and keep a part of them', lines)];
 }
 
-function looseUnits(facts: CpuFacts, { partition, cpus }: ReservationRecord): readonly PlanNote[] {
-  const loose = looseGroups(facts).map((path) => path.slice(1));
+function looseUnits(facts: CpuFacts, { partition }: ReservationRecord): readonly PlanNote[] {
+  const loose = facts.units.filter((unit) => isLoose(unit) && unit.activeState !== 'inactive').map(({ name }) => name);
   if (loose.length === 0) return [];
-  if (partition !== undefined) {
-    return [info('these units are in the root slice: the partition alone keeps them off the payload CPUs', loose)];
-  }
+  const text = 'these units are in the root slice, which cannot be confined, and get their CPUs one by one';
   return [
-    impact(
-      `these units are in the root slice, which cannot be confined: they still run on the payload CPUs ${listText(cpus)} until each has Slice=system.slice (systemctl edit UNIT, then restart it), or use --partition root`,
-      loose,
-    ),
+    partition === undefined
+      ? warning(
+          `${text}: one that somebody starts there later may run on payload CPUs. Give each Slice=system.slice (systemctl edit UNIT, then restart it), or use --partition root`,
+          loose,
+        )
+      : info(`${text}; the partition keeps later ones off too`, loose),
   ];
 }
 

@@ -1,6 +1,7 @@
 import type { Step } from '../change/plan.ts';
 import { printCpuMask } from '../core/cpu-mask.ts';
 import { equalSets, type IndexSet, intersection, isSubset, printIndexSet } from '../core/cpuset.ts';
+import { mayBeMoved } from '../host/interrupts.ts';
 import type { HostPaths } from '../host/paths.ts';
 import type { KernelParameters, ThreadsParameters } from './hold/parameters.ts';
 import type { CpuFacts, Wanted } from './model.ts';
@@ -39,12 +40,14 @@ function moved(
   return rest.length === 0 ? after : rest;
 }
 
-function interruptSteps(facts: CpuFacts, { before, wanted }: Change, { proc }: HostPaths): readonly Step[] {
+function interruptSteps(facts: CpuFacts, { before, wanted }: Change, paths: HostPaths): readonly Step[] {
+  const { proc } = paths;
   const { interrupts, topology } = facts;
   const to = (now: IndexSet): IndexSet | undefined => moved(now, before.interrupts, wanted.interrupts, wanted.all);
   const lines = interrupts.lines.flatMap(({ number, name, affinity }) => {
     // Without a driver nothing comes, and the default is for those that get one.
-    const after = name === '' || affinity === undefined ? undefined : to(affinity);
+    const isFree = name !== '' && affinity !== undefined && mayBeMoved(paths, { number });
+    const after = isFree ? to(affinity) : undefined;
     return after === undefined ? [] : [{ number, name, before: affinity ?? [], after }];
   });
   const mask = (set: IndexSet): string => printCpuMask(set, topology.possible.at(-1) ?? 0);

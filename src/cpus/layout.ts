@@ -4,7 +4,7 @@ import { ownerOf } from '../core/job-id.ts';
 import { bootUnitText } from './boot-unit.ts';
 import type { CpuFacts, ReservationRecord, UnitFacts, WantedFile } from './model.ts';
 import { BOOT_UNIT, BOOT_UNIT_PATH, LASTING, type Layer } from './own-files.ts';
-import { foreignGroups, KUBEPODS, leftSlices, payloadOf, roleOf, shareOf, systemSet } from './shares.ts';
+import { foreignGroups, isLoose, KUBEPODS, leftSlices, payloadOf, roleOf, shareOf, systemSet } from './shares.ts';
 
 /** systemd reads drop-ins of init.scope since 253; before that its set lasts until reboot (systemd#31316). */
 const INIT_SCOPE_DROP_INS = 253;
@@ -48,6 +48,7 @@ export function layoutOf(facts: CpuFacts, records: readonly ReservationRecord[],
           )
         : slice(unit.name, setLines(cpus), `of its own CPUs ${printIndexSet(unit.given)} those that are open to it`),
     ),
+    ...looseFiles(facts, system, dropIn),
     ...(hasInitScope ? [dropIn('init.scope', 'Scope', setLines(system), 'systemd itself, also after a boot')] : []),
     ...irqbalanceFiles(facts, records, layer, dropIn),
     ...(layer === LASTING && needsBoot(facts, records) ? bootFiles(facts, dropIn) : []),
@@ -108,6 +109,13 @@ function ownSets(
     if (role.kind === 'left' || (role.kind === 'payload' && role.record.name === unit.name)) return [];
     return [{ unit, cpus: shareOf(unit, role.kind === 'payload' ? role.record.cpus : system) }];
   });
+}
+
+/** Services of the root slice that have a file: others are gone with the boot, as is what is set for them. */
+function looseFiles({ units }: CpuFacts, system: IndexSet, dropIn: DropIn): readonly WantedFile[] {
+  return units
+    .filter((unit) => isLoose(unit) && unit.name.endsWith('.service') && !unit.isTransient)
+    .map((unit) => dropIn(unit.name, 'Service', setLines(shareOf(unit, system)), 'it is in the root slice'));
 }
 
 type DropIn = (unit: string, section: string, lines: readonly string[], purpose: string) => WantedFile;

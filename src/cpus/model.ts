@@ -82,6 +82,8 @@ export interface UnitFacts extends UnitCpus {
   readonly cgroup: string;
   /** The slice it is in; empty for `-.slice`. */
   readonly slice: string;
+  /** Whether it has no file that outlives it. */
+  readonly isTransient: boolean;
   /** AllowedMemoryNodes; empty where it is not set. */
   readonly memoryNodes: IndexSet;
   /** Files by which its settings came, in systemd's order. */

@@ -53,9 +53,9 @@ export function isOwnDropIn(path: string): boolean {
   );
 }
 
-/** Where systemd writes AllowedCPUs and AllowedMemoryNodes of SetUnitProperties until reboot. */
+/** Where systemd writes AllowedCPUs and AllowedMemoryNodes of SetUnitProperties until reboot; of transient units apart. */
 export function isLiveDropIn(path: string): boolean {
-  return /^\/run\/systemd\/system\.control\/[^/]+\.d\/50-Allowed(?:CPUs|MemoryNodes)\.conf$/.test(path);
+  return /^\/run\/systemd\/(?:system\.control|transient)\/[^/]+\.d\/50-Allowed(?:CPUs|MemoryNodes)\.conf$/.test(path);
 }
 
 /** All files of reservations that are there, records before others. */

@@ -2,7 +2,8 @@ import type { Plan, PlanNote, Refusal } from '../change/plan.ts';
 import { intersection, union } from '../core/cpuset.ts';
 import { badInput, SlicectlError } from '../core/errors.ts';
 import { sliceLevels, sliceName } from '../core/unit-name.ts';
-import { interruptLoad } from '../host/interrupts.ts';
+import { interruptLoad, mayBeMoved } from '../host/interrupts.ts';
+import type { HostPaths } from '../host/paths.ts';
 import { coresOf } from '../host/topology.ts';
 import { forecast } from './forecast.ts';
 import { kubeletShare } from './kubelet/plan.ts';
@@ -76,6 +77,7 @@ export async function planReserve(facts: CpuFacts, host: CpuHost & Asker, reques
       ...changeNotes(facts, record),
       ...(share?.notes ?? []),
       ...forecast(facts, record, records),
+      ...immovable(facts, host.paths, record),
     ],
   };
 }
@@ -201,4 +203,19 @@ function changeNotes({ records }: CpuFacts, record: ReservationRecord): readonly
   return items.length === 0
     ? []
     : [{ severity: 'info', text: `${record.name} has a reservation, which changes`, items }];
+}
+
+/** Interrupts that come on payload CPUs whatever is asked for. */
+function immovable({ interrupts }: CpuFacts, paths: HostPaths, { cpus }: ReservationRecord): readonly PlanNote[] {
+  const items = interrupts.lines.flatMap((line) => {
+    const { number, name, affinity, effective = affinity ?? [] } = line;
+    const both = intersection(effective, cpus);
+    return name === '' || both.length === 0 || mayBeMoved(paths, line)
+      ? []
+      : [`${number} ${name}: on ${listText(both)}`];
+  });
+  if (items.length === 0) return [];
+  return [
+    { severity: 'warning', text: 'the kernel itself places these interrupts on payload CPUs, and they stay', items },
+  ];
 }

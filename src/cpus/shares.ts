@@ -63,10 +63,7 @@ export function foreignGroups(facts: CpuFacts): readonly string[] {
     .map(({ path }) => path);
 }
 
-/** Services and scopes right below the root, which no slice confines, by their groups. */
-export function looseGroups({ tasks }: CpuFacts): readonly string[] {
-  const tops = tasks.flatMap(({ kind, cgroup }) => (kind === 'user' ? (/^\/[^/]+/.exec(cgroup ?? '') ?? []) : []));
-  return [...new Set(tops)]
-    .filter((path) => /\.(?:service|scope|mount|swap|socket)$/.test(path) && path !== '/init.scope')
-    .sort();
+/** Whether a service or scope is right below the root, where no slice confines it. */
+export function isLoose({ name, slice }: Pick<UnitFacts, 'name' | 'slice'>): boolean {
+  return slice === '-.slice' && /\.(?:service|scope)$/.test(name) && name !== 'init.scope';
 }

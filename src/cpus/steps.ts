@@ -9,7 +9,6 @@ import type { CpuFacts, Wanted } from './model.ts';
 import { ownFiles } from './own-files.ts';
 import { partitionsBack, partitionsOn } from './partition-steps.ts';
 import { listText } from './roles.ts';
-import { looseGroups } from './shares.ts';
 import { groupSteps, startSteps, unitSteps } from './unit-steps.ts';
 import { wantedFor } from './want.ts';
 
@@ -47,7 +46,7 @@ export function stepsTo(facts: CpuFacts, wanted: Wanted, ground: StepGround, ext
   const removed = ownFiles(tree)
     .filter((path) => !kept.has(path))
     .flatMap((path) => removeFileStep(tree, path, 'its reservation is over'));
-  const units = unitSteps(facts, wanted);
+  const units = unitSteps(facts, { before, wanted });
   const kernel = kernelSteps(facts, { before, wanted }, ground.paths);
   const isOver = wanted.files.length === 0;
   const live = [
@@ -128,7 +127,7 @@ function checks(facts: CpuFacts, { before, wanted }: Change): readonly Step[] {
   const wide: WideExpectation = { cpus: printIndexSet(before.system) };
   const payloadSlices = wanted.units.flatMap(({ unit, role }) => (role === 'payload' ? [unit] : []));
   // What plans say of these in their notes: nobody confines them.
-  const except = [...payloadSlices, ...wanted.left, ...looseGroups(facts)].join(' ');
+  const except = [...payloadSlices, ...wanted.left].join(' ');
   const held: HeldExpectation = { payload: printIndexSet(payload), except };
   return [
     ...(freed.length > 0

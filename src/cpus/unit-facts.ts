@@ -33,7 +33,7 @@ interface Reader {
   readonly isHeld: boolean;
 }
 
-/** Undefined for a service or scope that sets neither AllowedCPUs nor CPUAffinity. */
+/** Undefined for a service or scope in a slice that sets neither AllowedCPUs nor CPUAffinity. */
 async function readUnit(reader: Reader, { name, activeState, path }: UnitStatus): Promise<UnitFacts | undefined> {
   const own = typeInterface(name);
   const get = (property: string, iface = own): Promise<unknown> => propertyOf(reader.manager, path, iface, property);
@@ -41,13 +41,14 @@ async function readUnit(reader: Reader, { name, activeState, path }: UnitStatus)
     setOf(await get('AllowedCPUs')),
     name.endsWith('.service') ? setOf(await get('CPUAffinity')) : [],
   ];
-  const isAlways = name.endsWith('.slice') || name === 'init.scope';
+  const slice = textOf(await get('Slice'));
+  const isAlways = name.endsWith('.slice') || name === 'init.scope' || slice === '-.slice';
   if (!isAlways && allowed.length === 0 && affinity.length === 0) return undefined;
-  const [effective, memoryNodes, cgroup, slice, fragment, dropInPaths] = await Promise.all([
+  const [effective, memoryNodes, cgroup, transient, fragment, dropInPaths] = await Promise.all([
     get('EffectiveCPUs'),
     get('AllowedMemoryNodes'),
     get('ControlGroup'),
-    get('Slice'),
+    get('Transient', UNIT_INTERFACE),
     get('FragmentPath', UNIT_INTERFACE),
     get('DropInPaths', UNIT_INTERFACE),
   ]);
@@ -62,7 +63,8 @@ async function readUnit(reader: Reader, { name, activeState, path }: UnitStatus)
     affinity,
     // Kernel and systemd call the root group / and the empty text.
     cgroup: textOf(cgroup),
-    slice: textOf(slice),
+    slice,
+    isTransient: transient === true,
     memoryNodes: setOf(memoryNodes),
     dropIns,
     given: writtenSet(reader.tree, foreign, 'AllowedCPUs'),
@@ -145,7 +147,7 @@ function dormantUnits(tree: RootTree, isHeld: boolean): readonly UnitFacts[] {
     if (given.length === 0 && affinity.length === 0) return [];
     const slice = name.endsWith('.slice') ? (sliceLevels(name).at(-2) ?? '-.slice') : 'system.slice';
     const sets = { allowed: given, effective: [], affinity, memoryNodes: [], given, givenNodes: [] };
-    return [{ name, activeState: 'inactive', cgroup: '', slice, dropIns: paths, ...sets }];
+    return [{ name, activeState: 'inactive', cgroup: '', slice, isTransient: false, dropIns: paths, ...sets }];
   });
 }
 

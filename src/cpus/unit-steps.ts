@@ -9,11 +9,12 @@ export interface UnitSteps {
   /** Units of the system, narrower ones before wider ones. */
   readonly confined: readonly Step[];
   readonly payload: readonly Step[];
-  /** Units that lose their set. */
+  /** Units that lose their set, former payload slices first: none may stay narrow when the files go. */
   readonly freed: readonly Step[];
 }
 
-export function unitSteps(facts: CpuFacts, wanted: Wanted): UnitSteps {
+export function unitSteps(facts: CpuFacts, { before, wanted }: Change): UnitSteps {
+  const wasPayload = new Set(before.units.flatMap(({ unit, role }) => (role === 'payload' ? [unit] : [])));
   const steps = wanted.units.flatMap((unit) => stepsOf(facts, wanted, unit));
   const pick = (which: (made: Made) => boolean): Step[] => steps.filter(which).map(({ step }) => step);
   const isFreed = ({ after }: Made): boolean => after.length === 0;
@@ -24,8 +25,17 @@ export function unitSteps(facts: CpuFacts, wanted: Wanted): UnitSteps {
       ...pick((made) => !isFreed(made) && !isPayload(made) && !made.isNarrower),
     ],
     payload: pick((made) => !isFreed(made) && isPayload(made)),
-    freed: pick(isFreed),
+    freed: [
+      ...pick((made) => isFreed(made) && wasPayload.has(made.unit.unit)),
+      ...pick((made) => isFreed(made) && !wasPayload.has(made.unit.unit)),
+    ],
   };
+}
+
+interface Change {
+  /** By the records as they are. */
+  readonly before: Wanted;
+  readonly wanted: Wanted;
 }
 
 interface Made {
@@ -111,10 +121,7 @@ function shown(set: IndexSet): string {
 }
 
 /** Groups that systemd did not make; those that are ours no longer get their sets back. */
-export function groupSteps(
-  { groups }: CpuFacts,
-  { before, wanted }: { readonly before: Wanted; readonly wanted: Wanted },
-): readonly Step[] {
+export function groupSteps({ groups }: CpuFacts, { before, wanted }: Change): readonly Step[] {
   const paths = [...new Set([...wanted.groups, ...before.groups].map(({ path }) => path))];
   return paths.flatMap((path): Step[] => {
     const asked = groups?.groups.find((group) => group.path === path)?.asked ?? [];

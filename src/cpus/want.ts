@@ -4,7 +4,7 @@ import { layoutOf } from './layout.ts';
 import type { CpuFacts, ReservationRecord, UnitFacts, Wanted, WantedGroup, WantedUnit } from './model.ts';
 import { LASTING, UNTIL_REBOOT } from './own-files.ts';
 import { recordPath, recordText } from './record.ts';
-import { allCpus, foreignGroups, leftSlices, payloadOf, roleOf, shareOf, systemSet } from './shares.ts';
+import { allCpus, foreignGroups, isLoose, leftSlices, payloadOf, roleOf, shareOf, systemSet } from './shares.ts';
 
 /**
  * How the host must be while the records hold, and with none as it was before. Pure. What lasts and what holds until
@@ -42,7 +42,7 @@ function unitsOf(facts: CpuFacts, records: readonly ReservationRecord[]): readon
   const tops = facts.units.filter((unit) => isTop(unit) && unit.activeState !== 'inactive');
   const others = tops.map((unit): WantedUnit => {
     const { name, given, givenNodes } = unit;
-    const isConfined = records.length > 0 && roleOf(facts, records, name).kind === 'system';
+    const isConfined = records.length > 0 && (isLoose(unit) || roleOf(facts, records, name).kind === 'system');
     const cpus = isConfined ? shareOf(unit, system) : given;
     return { unit: name, role: 'system', cpus, memoryNodes: givenNodes };
   });
@@ -53,9 +53,10 @@ function unitsOf(facts: CpuFacts, records: readonly ReservationRecord[]): readon
   ];
 }
 
-/** init.scope, and slices right below the root. */
-export function isTop({ name }: Pick<UnitFacts, 'name'>): boolean {
-  return name === 'init.scope' || (name.endsWith('.slice') && sliceLevels(name).length === 1);
+/** Units right below the root: init.scope, slices, and services and scopes of the root slice. */
+export function isTop(unit: Pick<UnitFacts, 'name' | 'slice'>): boolean {
+  const { name } = unit;
+  return name === 'init.scope' || isLoose(unit) || (name.endsWith('.slice') && sliceLevels(name).length === 1);
 }
 
 function groupsOf(facts: CpuFacts, records: readonly ReservationRecord[]): readonly WantedGroup[] {

@@ -36,6 +36,7 @@ export function unitOf(name: string, more: Partial<UnitFacts> = {}): UnitFacts {
     givenNodes: [],
     cgroup: isTop ? `/${name}` : `/system.slice/${name}`,
     slice: isTop ? '-.slice' : 'system.slice',
+    isTransient: false,
     memoryNodes: [],
     dropIns: [],
     ...more,

@@ -253,12 +253,12 @@ describe('what is foretold', () => {
     expect(found.join('\n')).not.toContain('fine.service');
   });
 
-  it('is what runs in the root slice, and that a partition keeps it off', async () => {
-    const tasks = [taskOf('odd', '/odd.service'), taskOf('systemd', '/init.scope')];
-    const found = await notes(factsOf({ tasks }));
-    expect(found.find((line) => line.includes('Slice=system.slice'))).toMatch(/^impact: .*payload CPUs 6-7/);
+  it('is what runs in the root slice, and that a partition keeps off what comes there later', async () => {
+    const units = [unitOf('odd.service', { cgroup: '/odd.service', slice: '-.slice' })];
+    const found = await notes(factsOf({ units }));
+    expect(found.find((line) => line.includes('Slice=system.slice'))).toMatch(/^warning: .*later/);
     expect(found).toContain('odd.service');
-    const parted = await notes(factsOf({ tasks }), { partition: 'root' });
+    const parted = await notes(factsOf({ units }), { partition: 'root' });
     expect(parted.find((line) => line.includes('root slice'))).toMatch(/^info: /);
   });
 

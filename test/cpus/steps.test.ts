@@ -1,3 +1,5 @@
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeStep } from '../../src/change/describe.ts';
 import type { Step } from '../../src/change/plan.ts';
@@ -88,11 +90,11 @@ describe('the steps to a reservation', () => {
 
   it('except from the last look what nobody confines', () => {
     using host = new FakeHost();
-    const tasks = [taskOf('odd', '/odd.service'), taskOf('bash', '/user.slice/x.scope')];
+    const tasks = [taskOf('bash', '/user.slice/x.scope')];
     const steps = stepsOn(host, factsOf({ tasks }), [recordOf('db.slice', '6-7', { keep: ['vm.slice'] })]);
     expect(steps.at(-1)).toMatchObject({
       check: 'cpus.held',
-      expect: { payload: '6-7', except: 'db.slice vm.slice /odd.service' },
+      expect: { payload: '6-7', except: 'db.slice vm.slice' },
     });
   });
 });
@@ -144,10 +146,10 @@ describe('the steps to a release', () => {
   it('widen the units explicitly, and only then remove the files', () => {
     using host = new FakeHost();
     expect(words(stepsOn(host, held(host, [recordOf('db.slice', '6-7')]), []))).toEqual([
+      'give db.slice all CPUs again',
       'give init.scope all CPUs again',
       'give system.slice all CPUs again',
       'give user.slice all CPUs again',
-      'give db.slice all CPUs again',
       'remove /etc/slicectl/reservations/db.slice.conf',
       'remove db-.slice.d/10-…',
       'remove db.slice.d/60-…',
@@ -219,6 +221,16 @@ describe('what no group rules', () => {
       { path: `${host.paths.proc}/irq/default_smp_affinity`, before: '3f', after: 'ff' },
       { path: `${host.paths.proc}/irq/24/smp_affinity_list`, before: '0-5', after: '0-7' },
     ]);
+  });
+
+  it('leaves interrupts that the kernel does not let anybody move', () => {
+    using host = new FakeHost();
+    const path = 'proc/irq/25/smp_affinity_list';
+    host.write({ [path]: '6\n' });
+    chmodSync(join(host.root, path), 0o444);
+    const paths = writes(stepsOn(host, factsOf({ interrupts }), [record]));
+    expect(JSON.stringify(paths)).not.toContain('/irq/25/');
+    expect(JSON.stringify(paths)).toContain('/irq/24/');
   });
 
   it('of the workers is the mask that was written, not what an isolated partition made of it', () => {

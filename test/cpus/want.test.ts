@@ -74,6 +74,27 @@ describe('what one reservation wants', () => {
     expect(units(facts, record)).toMatchObject({ 'a.slice': '1-2', 'b.slice': '4-5' });
   });
 
+  it('has services and scopes of the root slice on the system CPUs, by a file where they have one', () => {
+    const loose = { slice: '-.slice', cgroup: '/x' };
+    const facts = factsOf({
+      units: [
+        unitOf('own.service', loose),
+        unitOf('made.service', { ...loose, isTransient: true }),
+        unitOf('made.scope', { ...loose, isTransient: true }),
+        unitOf('gone.service', { ...loose, activeState: 'inactive' }),
+      ],
+    });
+    const record = recordOf('db.slice', '6-7');
+    const { 'db.slice': _, ...others } = units(facts, record);
+    expect(others).toEqual({ 'own.service': '0-5', 'made.service': '0-5', 'made.scope': '0-5' });
+    const paths = Object.keys(files(facts, record)).filter((path) => /(?:service|scope)\.d/.test(path));
+    expect(paths).toEqual([
+      `${ETC}/own.service.d/60-slicectl-cpus.conf`,
+      `${ETC}/gone.service.d/60-slicectl-cpus.conf`,
+      `${ETC}/init.scope.d/60-slicectl-cpus.conf`,
+    ]);
+  });
+
   it('has groups that systemd did not make on the system CPUs', () => {
     const groups = {
       version: 2,

@@ -14,7 +14,10 @@ interface Known {
   readonly allowed: string;
 }
 
-/** `cpus.threads`: keeps kernel threads that can be moved where they may be, each within what it had. */
+/**
+ * `cpus.threads`: keeps kernel threads that can be moved where they may be: those that have the set of before get the one
+ * of after, which may be wider, and others stay within what they had.
+ */
 export function threadsAction({ paths }: HoldHost): Action {
   const movable = (): readonly Task[] =>
     readTasks(paths).filter(({ kind, state }) => kind === 'movable' && state !== 'Z');
@@ -28,32 +31,39 @@ export function threadsAction({ paths }: HoldHost): Action {
       return { known };
     },
     async carryOut(parameters) {
-      const { after } = read(parameters);
-      for (const { tid, allowed } of movable()) {
-        if (!isSubset(allowed, after)) await move(tid, within(allowed, after));
-      }
-      const left = movable().filter(({ allowed }) => !isSubset(allowed, after));
+      const sets = read(parameters);
+      const { after } = sets;
+      const isOut = ({ allowed }: Task): boolean => !equalSets(goalOf(allowed, sets), allowed);
+      for (const task of movable()) if (isOut(task)) await move(task.tid, goalOf(task.allowed, sets));
+      const left = movable().filter(isOut);
       if (left.length === 0) return undefined;
       const names = left.map(({ name, tid }) => `${name} (${tid})`).join(', ');
       throw new SlicectlError(
         'E_NOT_IN_FORCE',
-        `kernel threads may still run outside of ${printIndexSet(after)}: ${names}`,
+        `kernel threads are not where they should be, on CPUs ${printIndexSet(after)}: ${names}`,
       );
     },
     async takeBack(parameters, facts) {
-      const { before, after } = read(parameters);
+      const sets = read(parameters);
       const known = new Map((facts as unknown as { known: readonly Known[] }).known.map((one) => [one.tid, one]));
       for (const { tid, name, allowed } of movable()) {
         const one = known.get(tid);
-        const was = one?.name === name ? parseIndexSet(one.allowed, name) : before;
+        const was = one?.name === name ? parseIndexSet(one.allowed, name) : sets.before;
         // Whoever has another mask by now was moved by somebody else.
-        if (equalSets(allowed, within(was, after)) && !equalSets(allowed, was)) await move(tid, was);
+        if (equalSets(allowed, goalOf(was, sets)) && !equalSets(allowed, was)) await move(tid, was);
       }
     },
   };
 }
 
-function within(allowed: IndexSet, after: IndexSet): IndexSet {
+interface Sets {
+  readonly before: IndexSet;
+  readonly after: IndexSet;
+}
+
+function goalOf(allowed: IndexSet, { before, after }: Sets): IndexSet {
+  if (equalSets(allowed, before)) return after;
+  if (isSubset(allowed, after)) return allowed;
   const rest = intersection(allowed, after);
   return rest.length === 0 ? after : rest;
 }
@@ -72,7 +82,7 @@ async function move(tid: number, set: IndexSet): Promise<void> {
   }
 }
 
-function read(parameters: Parameters) {
+function read(parameters: Parameters): Sets {
   const { before, after } = parameters as unknown as ThreadsParameters;
   return { before: parseIndexSet(before, 'before'), after: parseIndexSet(after, 'after') };
 }
