@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { parseCpuMask } from '../core/cpu-mask.ts';
 import { type IndexSet, parseIndexSet } from '../core/cpuset.ts';
 import { errnoOf, SlicectlError } from '../core/errors.ts';
@@ -48,6 +49,15 @@ export function readInterrupts(paths: HostPaths, last: number): Interrupts {
     lines,
     defaultAffinity: mask === undefined ? undefined : parseCpuMask(mask, 'default_smp_affinity', last),
   };
+}
+
+/**
+ * Whether the kernel lets a line be moved at all: the files of those that it spreads itself (managed queues), and of those
+ * that belong to a CPU, may not be written on newer kernels (seen on 6.12). On others that shows only when it is tried.
+ */
+export function mayBeMoved({ proc }: HostPaths, { number }: Pick<Interrupt, 'number'>): boolean {
+  const stats = statSync(`${proc}/irq/${number}/smp_affinity_list`, { throwIfNoEntry: false });
+  return stats === undefined || (stats.mode & 0o200) !== 0;
 }
 
 /** Lines whose controller cannot be asked answer EIO or EINVAL to a read. */
