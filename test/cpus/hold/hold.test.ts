@@ -1,0 +1,210 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { readGroupTree } from '../../../src/cpus/groups.ts';
+import { cpuChecks } from '../../../src/cpus/hold/checks.ts';
+import { differing } from '../../../src/cpus/hold/force.ts';
+import { ghosts } from '../../../src/cpus/hold/ghosts.ts';
+import { kernelAction } from '../../../src/cpus/hold/kernel.ts';
+import { tasksBelow } from '../../../src/cpus/hold/masks.ts';
+import { leakedCpus } from '../../../src/cpus/hold/partition.ts';
+import { OUR_DROP_IN, readOwnDropIns, restoreOwnDropIns, setInFiles } from '../../../src/cpus/hold/written.ts';
+import { readKernelLine } from '../../../src/host/kernel-line.ts';
+import { RootTree } from '../../../src/host/root-tree.ts';
+import { readTasks } from '../../../src/host/tasks.ts';
+import { readTopology } from '../../../src/host/topology.ts';
+import { FakeHost, GUEST_8 } from '../fake-host.ts';
+import { taskFiles } from '../task-files.ts';
+
+const set = (text: string, section = 'Slice'): string => `[${section}]\nAllowedCPUs=\nAllowedCPUs=${text}\n`;
+
+/** A v2 host of 8 CPUs, whose groups have the files given. */
+function host(files: Readonly<Record<string, string>> = {}): FakeHost {
+  const fake = new FakeHost().machine(GUEST_8);
+  const mount = `${fake.root}/sys/fs/cgroup`;
+  return fake.write({
+    'proc/self/mountinfo': `30 1 0:26 / ${mount} rw - cgroup2 cgroup2 rw\n`,
+    'proc/cmdline': 'quiet\n',
+    'sys/fs/cgroup/cpuset.cpus.effective': '0-7\n',
+    ...files,
+  });
+}
+
+describe('the set that files give a unit', () => {
+  it('is that of the drop-in for all slices, which one of the slice itself with the same name replaces', () => {
+    using fake = host({
+      [`etc/systemd/system/slice.d/${OUR_DROP_IN}`]: set('0-3'),
+      [`run/systemd/system/pay.slice.d/${OUR_DROP_IN}`]: set('4-7'),
+    });
+    const tree = new RootTree(fake.root);
+    expect(setInFiles(tree, 'later.slice', 'AllowedCPUs')).toEqual([0, 1, 2, 3]);
+    expect(setInFiles(tree, 'pay.slice', 'AllowedCPUs')).toEqual([4, 5, 6, 7]);
+  });
+
+  it('adds up without an empty assignment, and leaves out what systemd cannot read', () => {
+    using fake = host({
+      'etc/systemd/system/a.slice.d/10.conf': '[Slice]\nAllowedCPUs=0-1\nAllowedCPUs=x\n',
+      'etc/systemd/system/a.slice.d/20.conf': '[Slice]\nAllowedCPUs=4\n[Install]\nAllowedCPUs=7\n',
+    });
+    expect(setInFiles(new RootTree(fake.root), 'a.slice', 'AllowedCPUs')).toEqual([0, 1, 4]);
+  });
+
+  it('is ours also where set-property was called for good or until reboot', () => {
+    using fake = host({
+      'etc/systemd/system.control/system.slice.d/50-AllowedCPUs.conf': set('0-5'),
+      'run/systemd/system.control/system.slice.d/50-AllowedCPUs.conf': set('0-6'),
+      [`run/systemd/system/slice.d/${OUR_DROP_IN}`]: set('0-3'),
+    });
+    const tree = new RootTree(fake.root);
+    expect(setInFiles(tree, 'system.slice', 'AllowedCPUs')).toEqual([0, 1, 2, 3]);
+    expect(setInFiles(tree, 'system.slice', 'AllowedCPUs', (path) => !path.endsWith(OUR_DROP_IN))).toEqual([
+      0, 1, 2, 3, 4, 5,
+    ]);
+  });
+});
+
+describe("systemd's own drop-ins", () => {
+  it('come back byte for byte, and go where there were none', () => {
+    using fake = host({ 'run/systemd/system.control/a.slice.d/50-AllowedCPUs.conf': set('0-6') });
+    const tree = new RootTree(fake.root);
+    const [a, b] = ['a.slice', 'b.slice'].map((unit) => readOwnDropIns(tree, unit, 'AllowedCPUs'));
+    fake.write({
+      'run/systemd/system.control/a.slice.d/50-AllowedCPUs.conf': set('0'),
+      'run/systemd/system.control/b.slice.d/50-AllowedCPUs.conf': set('0'),
+      'run/systemd/system.control/b.slice.d/50-MemoryMax.conf': '[Slice]\nMemoryMax=1G\n',
+    });
+    for (const own of [a, b, b]) restoreOwnDropIns(tree, own ?? {});
+    expect(tree.text('/run/systemd/system.control/a.slice.d/50-AllowedCPUs.conf')).toBe(set('0-6'));
+    expect(tree.list('/run/systemd/system.control/b.slice.d')).toEqual(['50-MemoryMax.conf']);
+  });
+});
+
+describe('the other set for a moment', () => {
+  it.each([
+    [
+      [0, 1, 2],
+      [0, 1, 2, 3],
+      [0, 1],
+    ],
+    [
+      [0, 1, 3],
+      [0, 1, 2],
+      [0, 3],
+    ],
+    [[1], [0, 1], [0, 1]],
+    [[0], [0], [0]],
+  ])('of %j with %j online is %j', (all, online, other) => {
+    expect(differing(all, online)).toEqual(other);
+  });
+});
+
+describe('tasks of a group', () => {
+  const KTHREAD = 0x0020_0000;
+  const NO_SETAFFINITY = 0x0400_0000;
+  const zombie = (files: Record<string, string>): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(files).map(([path, text]) => [path, path.endsWith('/stat') ? text.replace(') S ', ') Z ') : text]),
+    );
+
+  it('are those that can run there: no kernel threads, no workers of io_uring, none that has ended', () => {
+    using fake = host({
+      ...taskFiles(10, 10, { cgroup: '0::/system.slice/a.service\n' }),
+      ...taskFiles(11, 11, { cgroup: '0::/system.slice/a.service\n', flags: KTHREAD }),
+      ...taskFiles(10, 12, { cgroup: '0::/system.slice/a.service\n', flags: NO_SETAFFINITY }),
+      ...zombie(taskFiles(13, 13, { cgroup: '0::/system.slice/a.service\n' })),
+      ...taskFiles(14, 14, { cgroup: '0::/system.slicer/a.service\n' }),
+    });
+    expect(tasksBelow(fake.paths, '/system.slice', 'AllowedCPUs').map(({ tid }) => tid)).toEqual([10]);
+  });
+
+  it('count thread by thread where these are in groups of their own', () => {
+    using fake = host({
+      ...taskFiles(10, 10, { cgroup: '0::/machine.slice/vm.scope/emulator\n' }),
+      ...taskFiles(10, 11, { cgroup: '0::/pay.slice/vcpu0\n', allowed: '6' }),
+    });
+    expect(tasksBelow(fake.paths, '/pay.slice', 'AllowedCPUs').map(({ tid }) => tid)).toEqual([11]);
+  });
+});
+
+describe('the check that payload CPUs are held', () => {
+  const held = (fake: FakeHost, except: string) => cpuChecks(fake)['cpus.held']?.({ payload: '6-7', except }, '/');
+
+  it('passes over what is excepted by unit or by group, and nothing that only begins like it', async () => {
+    using fake = host({
+      ...taskFiles(10, 10, { cgroup: '0::/pay.slice/x.service\n', allowed: '6-7' }),
+      ...taskFiles(11, 11, { cgroup: '0::/docker/1\n', allowed: '0-7' }),
+      ...taskFiles(12, 12, { cgroup: '0::/system.slice/b.service\n', allowed: '0-5' }),
+    });
+    expect(await held(fake, 'pay.slice /docker')).toMatchObject({ ok: true });
+  });
+
+  it('names the group and the task that may run there', async () => {
+    using fake = host(taskFiles(11, 11, { name: 'stray', cgroup: '0::/docker/1\n', allowed: '0-7' }));
+    const result = await held(fake, '/dock');
+    expect(result?.ok).toBe(false);
+    expect(result?.found).toContain('/docker/1: stray (11, 0-7)');
+  }, 30_000);
+});
+
+describe('ghosts', () => {
+  const find = (fake: FakeHost, affinity: readonly number[] = []) => {
+    const topology = readTopology(fake.paths);
+    const unit = { name: 'a.service', activeState: 'active', allowed: [], effective: [], affinity };
+    return ghosts({
+      tasks: readTasks(fake.paths),
+      groups: readGroupTree(fake.paths, topology.online),
+      topology,
+      units: [{ ...unit, cgroup: '/system.slice/a.service', slice: 'system.slice', memoryNodes: [], dropIns: [] }],
+      kernelLine: readKernelLine(fake.paths, 7),
+    });
+  };
+
+  it('are tasks narrower than their group, by group and mask', () => {
+    using fake = host({
+      ...taskFiles(10, 10, { cgroup: '0::/system.slice/a.service\n', allowed: '0-3' }),
+      ...taskFiles(10, 11, { cgroup: '0::/system.slice/a.service\n', allowed: '0-3' }),
+      ...taskFiles(12, 12, { cgroup: '0::/system.slice/b.service\n', allowed: '0-7' }),
+    });
+    expect(find(fake).map(({ unit, tasks }) => [unit, tasks.map(({ tid }) => tid)])).toEqual([['a.service', [10, 11]]]);
+  });
+
+  it('are none where the unit has CPUAffinity, or the group itself is as narrow', () => {
+    using fake = host({
+      'sys/fs/cgroup/user.slice/cpuset.cpus': '0-3\n',
+      'sys/fs/cgroup/user.slice/cpuset.cpus.effective': '0-3\n',
+      ...taskFiles(10, 10, { cgroup: '0::/system.slice/a.service\n', allowed: '0-3' }),
+      ...taskFiles(11, 11, { cgroup: '0::/user.slice/u.scope\n', allowed: '0-3' }),
+    });
+    expect(find(fake, [0, 1, 2, 3])).toEqual([]);
+  });
+});
+
+describe('leaked CPUs', () => {
+  it('are those that neither the root group nor a valid partition has', () => {
+    using fake = host({
+      'sys/fs/cgroup/cpuset.cpus.effective': '0-3\n',
+      'sys/fs/cgroup/pay.slice/cpuset.cpus': '6-7\n',
+      'sys/fs/cgroup/pay.slice/cpuset.cpus.effective': '6-7\n',
+      'sys/fs/cgroup/pay.slice/cpuset.cpus.partition': 'isolated\n',
+    });
+    expect(leakedCpus(fake)).toEqual([4, 5]);
+  });
+});
+
+describe("the kernel's files", () => {
+  const parameters = (fake: FakeHost) => ({
+    form: 'mask',
+    writes: ['a', 'b', 'gone'].map((name) => ({ path: `${fake.root}/${name}`, before: 'ff', after: '3f' })),
+  });
+  const at = (fake: FakeHost, name: string): string => readFileSync(`${fake.root}/${name}`, 'utf8').trim();
+
+  it('go back to what they said when they were written, but not those that somebody wrote to since', async () => {
+    using fake = host({ a: '7f', b: 'ff' });
+    const action = kernelAction();
+    const facts = await action.facts(parameters(fake));
+    await action.carryOut(parameters(fake), facts);
+    expect([at(fake, 'a'), at(fake, 'b')]).toEqual(['3f', '3f']);
+    fake.write({ b: '0f' });
+    await action.takeBack(parameters(fake), facts);
+    expect([at(fake, 'a'), at(fake, 'b')]).toEqual(['7f', '0f']);
+  });
+});
