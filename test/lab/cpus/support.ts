@@ -213,7 +213,8 @@ export class CpuLab {
       const driver = where === 'docker-systemd' ? 'systemd' : 'cgroupfs';
       const now = (await this.sh(`docker info --format '{{.CgroupDriver}}'`)).stdout.trim();
       if (now !== driver) await this.docker(driver);
-      return `docker run --detach --network none --name ${name} --volume /usr/local/bin/busy:/busy busybox /busy ${argv} >/dev/null || exit`;
+      // The quotes keep this script from being found as a loop.
+      return `docker run --detach --network none --name ${name} --volume /usr/local/bin/busy:/busy busybox '/'busy ${argv} >/dev/null || exit`;
     }
     if (where === 'user') {
       await this.out(`systemd-run --user --quiet --collect --unit=${name} busy ${argv}`, { user: 'alice' });
