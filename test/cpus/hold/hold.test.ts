@@ -148,7 +148,16 @@ describe('the check that payload CPUs are held', () => {
 describe('ghosts', () => {
   const find = (fake: FakeHost, affinity: readonly number[] = []) => {
     const topology = readTopology(fake.paths);
-    const unit = { name: 'a.service', activeState: 'active', allowed: [], effective: [], affinity };
+    const unit = {
+      given: [],
+      givenNodes: [],
+      isTransient: false,
+      name: 'a.service',
+      activeState: 'active',
+      allowed: [],
+      effective: [],
+      affinity,
+    };
     return ghosts({
       tasks: readTasks(fake.paths),
       groups: readGroupTree(fake.paths, topology.online),
