@@ -102,7 +102,9 @@ Interrupts and workers
 
 Kubelet
   CPU manager policy: static
+  topology manager policy: none
   reserved for the system (reservedSystemCPUs): 0-1
+    by /var/lib/kubelet/config.yaml:4
   shared by pods: 2-5
   exclusive to c of pod p1: 4-5
 `);
@@ -129,7 +131,13 @@ Kubelet
       },
       irqbalance: { running: true, banned: [{ cpus: '6-7' }] },
       workqueues: { cpumask: '0-5', requested: null },
-      kubelet: { policy: 'static', reserved: '0-1', state: { shared: '2-5', exclusive: [{ pod: 'p1', cpus: '4-5' }] } },
+      kubelet: {
+        running: false,
+        policy: 'static',
+        reserved: '0-1',
+        sources: { reservedSystemCPUs: { path: '/var/lib/kubelet/config.yaml', line: 4 } },
+        state: { shared: '2-5', exclusive: [{ pod: 'p1', cpus: '4-5' }] },
+      },
     });
     expect(facts.topology.cores[3]).toEqual({
       cpus: '6-7',

@@ -96,10 +96,15 @@ export function showJson(report: CpuReport): string {
       queues: workqueues.queues.map(({ name, cpumask }) => ({ name, cpumask: text(cpumask) })),
     },
     kubelet: kubelet && {
+      running: kubelet.isRunning,
+      version: kubelet.version,
       policy: kubelet.policy,
       policyOptions: kubelet.policyOptions,
+      topologyPolicy: kubelet.topologyPolicy,
       reserved: maybe(kubelet.reserved),
       config: kubelet.configPath,
+      sources: kubelet.sources,
+      misspelt: kubelet.misspelt,
       state: kubelet.state && {
         path: kubelet.state.path,
         policy: kubelet.state.policy,

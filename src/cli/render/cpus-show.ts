@@ -3,6 +3,7 @@ import type { GroupCpus, Partition } from '../../cpus/groups.ts';
 import { holderText } from '../../cpus/lease/pick.ts';
 import { listText } from '../../cpus/roles.ts';
 import type { CpuReport } from '../../cpus/show.ts';
+import type { Source } from '../../drivers/model.ts';
 import { type PictureStyle, pictureText, wrapped } from './cpus-picture.ts';
 import { tableText } from './table.ts';
 
@@ -204,15 +205,18 @@ function placesText(affinities: readonly IndexSet[]): string {
 
 function kubeletSection({ kubelet }: CpuReport, style: PictureStyle): string {
   if (kubelet === undefined) return '';
-  const { policy, policyOptions, reserved, state, problems } = kubelet;
+  const { policy, policyOptions, reserved, sources, state, problems, misspelt } = kubelet;
   const options = Object.entries(policyOptions).map(([name, value]) => `${name}=${value}`);
+  const kept = reserved === undefined ? 'not set' : listText(reserved);
   const lines = [
-    `  CPU manager policy: ${[policy, ...options].join(', ')}`,
-    ...row(
-      'reserved for the system (reservedSystemCPUs):',
-      reserved === undefined ? 'not set' : listText(reserved),
-      style,
-    ),
+    ...(kubelet.version === undefined
+      ? []
+      : [`  version ${kubelet.version}, ${kubelet.isRunning ? 'runs' : 'does not run'}`]),
+    ...wrapped('  CPU manager policy: ', [policy, ...options].join(', '), style.width),
+    `  topology manager policy: ${kubelet.topologyPolicy}`,
+    ...row('reserved for the system (reservedSystemCPUs):', kept, style),
+    ...writtenAt(sources.reservedSystemCPUs),
+    ...misspelt.map(({ key, path, line }) => `  ${style.paint('yellow', 'sets nothing:')} ${key} in ${path}:${line}`),
     ...(state === undefined ? [] : row('shared by pods:', listText(state.shared), style)),
     ...(state?.exclusive ?? []).flatMap(({ pod, container, cpus }) =>
       row(`exclusive to ${container} of pod ${pod}:`, listText(cpus), style),
@@ -220,4 +224,10 @@ function kubeletSection({ kubelet }: CpuReport, style: PictureStyle): string {
     ...problems.map((text) => `  ${style.paint('yellow', 'not readable:')} ${text}`),
   ];
   return section('Kubelet', lines, style);
+}
+
+function writtenAt(source: Source | undefined): string[] {
+  if (source === undefined) return [];
+  const { path, line, text } = source;
+  return [`    by ${path === undefined ? text : `${path}${line === undefined ? '' : `:${line}`}`}`];
 }
