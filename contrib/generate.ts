@@ -6,6 +6,7 @@ import { readCommands } from './generate/commands.ts';
 import { fishCompletion } from './generate/fish.ts';
 import { limitsDocument } from './generate/limits.ts';
 import { manPage } from './generate/man.ts';
+import { cpusManPage } from './generate/man-cpus.ts';
 import { driverManPage } from './generate/man-driver.ts';
 import { runManPage } from './generate/man-run.ts';
 import { zshCompletion } from './generate/zsh.ts';
@@ -19,6 +20,7 @@ export function generate(): ReadonlyMap<string, string> {
     ['docs/limits.md', limitsDocument()],
     ['contrib/man/slicectl.1', manPage(commands)],
     ['contrib/man/slicectl-run.1', runManPage(commands)],
+    ['contrib/man/slicectl-cpus.1', cpusManPage(commands)],
     ['contrib/man/slicectl-driver.1', driverManPage(commands)],
     ['contrib/completion/slicectl.bash', bashCompletion(commands)],
     ['contrib/completion/_slicectl', zshCompletion(commands)],

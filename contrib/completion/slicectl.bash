@@ -41,6 +41,10 @@ _slicectl_value() {
     --root) _slicectl_files "$value" -d ;;
     --to) _slicectl_offer "$value" 'systemd cgroupfs' ;;
     --expect) _slicectl_offer "$value" 'systemd cgroupfs' ;;
+    --partition) _slicectl_offer "$value" 'root isolated' ;;
+    --save) _slicectl_files "$value" -f ;;
+    --against) _slicectl_files "$value" -f ;;
+    --svg) _slicectl_files "$value" -f ;;
   esac
 }
 
@@ -68,7 +72,7 @@ _slicectl() {
       continue
     fi
     case $word in
-      --cpu|--weight|--cpu-request|--cpus|--memory|--swap|--tasks|--timeout|-p|--property|--profile|--slice|--unit|--description|--backend|--leftover|--uid|--gid|-d|--working-directory|-E|--setenv|--nice|--output|--expand-environment|--receipt|--receipt-file|--runtime|--root|--assume|--to|--expect) if ((i + 1 == last)); then taker=$word; fi; ((i++)); continue ;;
+      --cpu|--weight|--cpu-request|--cpus|--memory|--swap|--tasks|--timeout|-p|--property|--profile|--slice|--unit|--description|--backend|--leftover|--exclusive|--numa-node|--reservation|--uid|--gid|-d|--working-directory|-E|--setenv|--nice|--output|--expand-environment|--receipt|--receipt-file|--runtime|--root|--assume|--to|--expect|--cores|--avoid|--for|--keep|--while-unit|--partition|--window|--measure|--limit|--save|--against|--svg) if ((i + 1 == last)); then taker=$word; fi; ((i++)); continue ;;
       --) [[ $command == run ]] || continue; _slicectl_command "$((i + 1))"; return ;;
       -*) continue ;;
     esac
@@ -90,12 +94,16 @@ _slicectl() {
     '') if [[ $cur == -* ]]; then _slicectl_offer "$cur" '-V --version -h --help'; else _slicectl_offer "$cur" 'run history undo resume sweep driver cpus help'; fi ;;
     help) _slicectl_offer "$cur" 'run history undo resume sweep driver cpus' ;;
     driver) _slicectl_offer "$cur" 'status align check' ;;
-    cpus) _slicectl_offer "$cur" 'show' ;;
-    'run') if [[ $cur == -* ]]; then _slicectl_offer "$cur" '--cpu --weight --cpu-request --cpus --memory --swap --tasks --timeout -p --property --profile --best-effort --limits-env --slice --slice-inherit --unit --description --user --system --backend --leftover --uid --gid -d --working-directory -E --setenv --nice --service --wait --collect --output --expand-environment -n --dry-run --receipt --receipt-file --json -q --quiet -h --help'; else _slicectl_command "$last"; fi ;;
+    cpus) _slicectl_offer "$cur" 'show reserve release apply audit' ;;
+    'run') if [[ $cur == -* ]]; then _slicectl_offer "$cur" '--cpu --weight --cpu-request --cpus --memory --swap --tasks --timeout -p --property --profile --best-effort --limits-env --slice --slice-inherit --unit --description --user --system --backend --leftover --exclusive --numa-node --reservation --uid --gid -d --working-directory -E --setenv --nice --service --wait --collect --output --expand-environment -n --dry-run --receipt --receipt-file --json -q --quiet -h --help'; else _slicectl_command "$last"; fi ;;
     'driver status') _slicectl_offer "$cur" '--runtime --root --assume --json -h --help' ;;
     'driver align') _slicectl_offer "$cur" '--to -n --dry-run -y --yes --live-restore --stop-containers --drained --runtime --root --assume --json -h --help' ;;
     'driver check') _slicectl_offer "$cur" '--expect -q --quiet --runtime --root --assume --json -h --help' ;;
     'cpus show') _slicectl_offer "$cur" '--json -h --help' ;;
+    'cpus reserve') _slicectl_offer "$cur" '--cpus --cores --numa-node --whole-cores --llc --avoid --for --keep --kubelet --drained --while-unit --runtime --memory-nodes --partition --irqs --workqueues --kernel-threads -n --dry-run -y --yes --json -h --help' ;;
+    'cpus release') _slicectl_offer "$cur" '-n --dry-run -y --yes --ended --json -h --help' ;;
+    'cpus apply') _slicectl_offer "$cur" '-q --quiet -h --help' ;;
+    'cpus audit') _slicectl_offer "$cur" '--window --fix -n --dry-run -y --yes --watch --json --measure --cpus --limit --fifo --save --against --svg -h --help' ;;
     'history') _slicectl_offer "$cur" '--root --json -h --help' ;;
     'undo') _slicectl_offer "$cur" '-n --dry-run -y --yes --keep-changed --root --json -h --help' ;;
     'resume') _slicectl_offer "$cur" '-n --dry-run -y --yes --root --json -h --help' ;;

@@ -1,13 +1,5 @@
 import { commandNamed, type ProgramFacts } from './commands.ts';
-import { head, items, options, prose, roff, sentence } from './roff.ts';
-
-function cpus(program: ProgramFacts): string {
-  const show = commandNamed(program, 'cpus show');
-  return `.TP
-.B slicectl cpus show
-${roff(sentence(show.description))}.
-${prose('For each group and unit with CPUs of its own it gives the set that was asked for and the one in force; interrupts, workqueues and the sets of the kubelet follow.')}`;
-}
+import { head, items, options, roff, sentence } from './roff.ts';
 
 /** slicectl(1). */
 export function manPage(program: ProgramFacts): string {
@@ -23,7 +15,8 @@ export function manPage(program: ProgramFacts): string {
 .BR status | align | check
 .RI [ options ]
 .br
-.B slicectl cpus show
+.B slicectl cpus
+.BR show | reserve | audit | release | apply
 .RI [ options ]
 .br
 .B slicectl history
@@ -53,7 +46,12 @@ See and align the cgroup drivers of Docker, containerd, CRI\\-O, podman and the
 kubelet.
 See
 .BR slicectl\\-driver (1).
-${cpus(program)}
+.TP
+.B slicectl cpus
+Keep system services, users, machines and containers off the CPUs of one slice:
+see, reserve, prove, audit, give back.
+See
+.BR slicectl\\-cpus (1).
 .TP
 .BR "slicectl history " [\\fIid\\fR]
 ${describe('history')}
@@ -68,7 +66,7 @@ ${describe('resume')}
 .B slicectl sweep
 ${describe('sweep')}
 Prints one name a line.
-${['cpus show', 'history', 'undo', 'resume', 'sweep'].map((name) => options(commandNamed(program, name), '.SS').replace('.SS Options', `.SS Options of ${name}`)).join('\n')}
+${['history', 'undo', 'resume', 'sweep'].map((name) => options(commandNamed(program, name), '.SS').replace('.SS Options', `.SS Options of ${name}`)).join('\n')}
 ${options(program, '.SH')}
 .SH EXIT STATUS
 slicectl run ends with the status of the command, see
@@ -91,6 +89,7 @@ ${items([['/var/lib/slicectl/journal', 'The lasting changes, each with all that 
 .SH SEE ALSO
 .BR slicectl\\-run (1),
 .BR slicectl\\-driver (1),
+.BR slicectl\\-cpus (1),
 .BR systemd.resource\\-control (5),
 .BR systemd\\-run (1),
 .BR cgroups (7)

@@ -97,6 +97,15 @@ describe.skipIf(!has('bash'))(`bash completion${without('bash')}`, () => {
     [['slicectl', 'driver', 'align', '--dra'], ['--drained']],
     [['slicectl', 'driver', 'align', '--to', 'sys'], ['systemd']],
     [['slicectl', 'driver', 'check', '--expect', '=', 'cg'], ['cgroupfs']],
+    [
+      ['slicectl', 'cpus', ''],
+      ['show', 'reserve', 'release', 'apply', 'audit'],
+    ],
+    [
+      ['slicectl', 'cpus', 'reserve', '--partition', ''],
+      ['root', 'isolated'],
+    ],
+    [['slicectl', 'cpus', 'audit', '--mea'], ['--measure']],
     [['slicectl', 'undo', '--dr'], ['--dry-run']],
   ])('offers for %j %j', (words, answer) => {
     expect(offered(...words)).toEqual(answer);

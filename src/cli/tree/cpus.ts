@@ -10,7 +10,7 @@ import { auditCommand } from './cpus-audit.ts';
 /** `slicectl cpus`, with its own commands. */
 export function cpusCommand(done: (ending: Ending) => void): Command {
   return new Command('cpus')
-    .description('see the CPUs of this machine, and who may run where')
+    .description('keep everything else off the CPUs of a slice: see, reserve, prove, audit, give back')
     .usage('<command> [options]')
     .addCommand(showCommand(done))
     .addCommand(reserveCommand(done))
