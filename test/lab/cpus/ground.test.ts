@@ -229,10 +229,16 @@ describe.each(NUMA_MACHINES)('$name', ({ name }) => {
       expect(shares).toHaveLength(8);
       expect(shares[7]).toBeGreaterThan(0.5);
       expect(shares.slice(0, 7).reduce((sum, share) => sum + share)).toBeGreaterThan(0.2);
-      const seen = (await lab.seenRunning(5)).filter(({ comm }) => comm === 'busy');
-      expect(new Set(seen.map(({ cgroup }) => cgroup)).size).toBe(places.length + 1);
-      for (const { pid, cpus } of seen.filter(({ cgroup }) => cgroup.startsWith('/late.slice'))) {
-        expect(cpus, String(pid)).toEqual([7]);
+      // A host with other work may let none of a loop's turns fall into a window.
+      const ran = new Map<string, Set<number>>();
+      for (let windows = 0; windows < 10 && ran.size < places.length + 1; windows += 1) {
+        for (const { comm, cgroup, cpus } of await lab.seenRunning(5)) {
+          if (comm === 'busy') ran.set(cgroup, new Set([...(ran.get(cgroup) ?? []), ...cpus]));
+        }
+      }
+      expect([...ran.keys()]).toHaveLength(places.length + 1);
+      for (const service of ['busy-late', 'busy-again']) {
+        expect(ran.get(`/late.slice/${service}.service`)).toEqual(new Set([7]));
       }
       await lab.calm();
       expect((await lab.masks()).filter(({ comm }) => comm === 'busy')).toEqual([]);
