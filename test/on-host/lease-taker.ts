@@ -9,13 +9,13 @@ import { GUEST_8, topologyOf } from '../cpus/fake-host.ts';
 const [folder = '', times = '1', keep = ''] = process.argv.slice(2);
 const topology = topologyOf(GUEST_8);
 const store = { folder, paths: HOST, uid: process.getuid?.() ?? 0, world: 'machine', above: undefined } as const;
-const ground = () => ({
+const ground = {
   topology,
   reservations: [],
   interrupts: new Map<number, number>(),
   open: parseIndexSet('0-7', 'open'),
   place: '/system.slice',
-});
+};
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 
 for (let at = 0; at < Number(times); at += 1) {

@@ -48,10 +48,10 @@ export async function leaseFor(
   const request = requestOf(given, limits);
   const isOfSystem = launcher.backend.kind === 'systemd' && managerOf(given, self) === 'system';
   const slice = sliceOf(given, request, isOfSystem);
-  const ground = (): FixedGround => readGround(slice, isOfSystem, given);
+  const ground = readGround(slice, isOfSystem, given);
   const store = openLeases(self, HOST);
   const taken: LeaseChoice & Partial<TakenLease> = given.dryRun
-    ? previewLease(store, ground(), request)
+    ? previewLease(store, ground, request)
     : await takeLease(store, ground, request, command);
   const cpus = printIndexSet(taken.cpus);
   const property = (given.property as readonly string[] | undefined) ?? [];

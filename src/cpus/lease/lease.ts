@@ -9,7 +9,7 @@ import { type LeaseChoice, type LeaseGround, type LeaseRequest, pickLease } from
 import type { Lease } from './record.ts';
 import { type LeaseList, type LeaseStore, readLeases, removeLease, withLeases, writeLease } from './store.ts';
 
-/** What of the ground does not change while the lock is awaited. */
+/** What is read before the lock is taken, which nobody else is to wait for. */
 export type FixedGround = Omit<LeaseGround, 'leases'>;
 
 /** Where a job is, or is about to be. */
@@ -43,12 +43,12 @@ let serial = 0;
  */
 export async function takeLease(
   store: LeaseStore,
-  ground: () => FixedGround,
+  ground: FixedGround,
   request: LeaseRequest,
   command: string,
 ): Promise<TakenLease> {
   return withLeases(store, 'lease of cores', (list) => {
-    const choice = choose(list, ground(), request);
+    const choice = choose(list, ground, request);
     serial += 1;
     const lease = newLease(store.paths, choice.cpus, request, command);
     writeLease(store, lease);

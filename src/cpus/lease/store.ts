@@ -96,8 +96,8 @@ function readLease(folder: string, name: string): Lease | undefined {
   return text === undefined ? undefined : parseLease(text, name.slice(0, -SUFFIX.length), path);
 }
 
-/** A lock is held for milliseconds; on a machine that is very busy for longer. */
-const PATIENCE_MS = 30_000;
+/** A lock is held for milliseconds; many that come at once on a busy machine wait longer. */
+const PATIENCE_MS = 120_000;
 
 /**
  * Does work that nobody else does meanwhile: with the leases that hold, after those that are over went. `E_LOCKED` when

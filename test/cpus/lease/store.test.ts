@@ -14,13 +14,13 @@ import { readOwner } from '../../../src/host/process.ts';
 import { GUEST_8, topologyOf } from '../fake-host.ts';
 
 const topology = topologyOf(GUEST_8);
-const ground = (): FixedGround => ({
+const ground: FixedGround = {
   topology,
   reservations: [],
   interrupts: new Map(),
   open: topology.online,
   place: '/system.slice',
-});
+};
 const ONE = { cores: 1, node: undefined, reservation: undefined };
 const self = readOwner(HOST);
 /** A process that was here and has ended: this one, as if it had begun at another time. */
