@@ -58,7 +58,7 @@ export const catalogue: readonly MachineSpec[] = [
   emulated('v2-262', 'forky', 262),
   emulated('v1-252', 'bookworm', 252, 'systemd.unified_cgroup_hierarchy=0'),
   numa('numa-257', 'trixie', 257),
-  numa('numa-262', 'forky', 262),
+  onRequest(numa('numa-262', 'forky', 262)),
   onRequest(numa('numa-252', 'bookworm', 252)),
   onRequest(numa('numa-257-isolcpus', 'trixie', 257, 'isolcpus=6-7')),
   onRequest(numa('numa-262-isolcpus', 'forky', 262, 'isolcpus=6-7')),

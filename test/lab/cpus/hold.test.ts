@@ -8,7 +8,7 @@ import type { HoldOrder } from './hold-program.ts';
 import { CpuLab } from './support.ts';
 
 const chosen = process.env.SLICECTL_LAB?.split(',');
-const MACHINES = ['v2-257', 'v2-262'].filter((name) => chosen?.includes(name) ?? true);
+const MACHINES = ['v2-262', 'v2-257'].filter((name, at) => chosen?.includes(name) ?? at === 0);
 
 const ALL = '0-3';
 const SYSTEM = '0-1';
