@@ -170,7 +170,7 @@ export class CpuLab {
       for left in $(seq 300); do
         pids=$(pgrep -f '[/]busy ${name} ')
         [ $(echo "$pids" | grep -c .) -ne ${loops} ] || break
-        sleep 0.2
+        sleep 1
       done
       sed -n 's/^0:://p' /proc/$(echo "$pids" | head -1)/cgroup; echo "$pids"`);
     const [cgroup = '', ...lines] = text.split('\n');
@@ -233,7 +233,7 @@ export interface BusyOptions {
   readonly name?: string;
   /**
    * Whether they never sleep. Eight such loops make an emulated machine very slow, since it has two CPUs of the host;
-   * others run a fifth of the time, and start a program each time, so that new tasks are placed too.
+   * others run a fiftieth of the time, and start a program each time, so that new tasks are placed too.
    */
   readonly flat?: boolean;
 }
@@ -245,9 +245,9 @@ while [ $i -lt $2 ]; do "$0" "$1" 1 $3 & i=$((i + 1)); done
 while [ "$3" = flat ]; do :; done
 now() { read -r t _ </proc/uptime; t=\${t%.*}\${t#*.}; }
 while :; do
-  now; end=$((t + 5))
+  now; end=$((t + 2))
   while [ $t -lt $end ]; do now; done
-  sleep 0.2
+  sleep 1
 done
 `;
 
