@@ -1,5 +1,5 @@
 import { intersection, union } from '../core/cpuset.ts';
-import { readLayout } from '../host/cgroups.ts';
+import { type CgroupLayout, readLayout } from '../host/cgroups.ts';
 import { readIfThere } from '../host/files.ts';
 import { readBannedCpus, readInterrupts, readWorkqueues } from '../host/interrupts.ts';
 import { readKernelLine } from '../host/kernel-line.ts';
@@ -22,13 +22,15 @@ export async function readCpuFacts(host: CpuHost): Promise<CpuFacts> {
   const topology = readTopology(paths);
   const last = topology.possible.at(-1) ?? 0;
   const tasks = readTasks(paths);
+  const layout = readLayout(paths);
   return {
     topology,
     kernelLine: readKernelLine(paths, last),
     kernel: kernelVersion(paths),
     systemd: (await system?.persist(({ manager }) => manager.version()))?.major,
     groups: readGroupTree(paths, topology.online),
-    cgroups: readLayout(paths).mode,
+    cgroups: layout.mode,
+    hasCpuset: hasCpuset(layout),
     units: system === undefined ? [] : await readUnitFacts(system, tree, records.length > 0),
     tasks,
     interrupts: readInterrupts(paths, last),
@@ -38,6 +40,11 @@ export async function readCpuFacts(host: CpuHost): Promise<CpuFacts> {
     irqbalance: irqbalanceOf(host, tasks, topology),
     boot: bootOf(host),
   };
+}
+
+function hasCpuset({ v2 }: CgroupLayout): boolean {
+  const controllers = v2 && readIfThere(`${v2.mount}/cgroup.controllers`);
+  return controllers?.trim().split(' ').includes('cpuset') ?? false;
 }
 
 /** `6.12.107+deb13-amd64` → `[6, 12]`. */

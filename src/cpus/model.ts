@@ -52,6 +52,8 @@ export interface CpuFacts {
   readonly kubelet: KubeletCpus | undefined;
   readonly records: readonly ReservationRecord[];
   readonly cgroups: CgroupLayout['mode'];
+  /** Whether the unified hierarchy has the cpuset controller here: in a container it may be missing. */
+  readonly hasCpuset: boolean;
   /** Undefined where it is not installed. */
   readonly irqbalance: IrqbalanceFacts | undefined;
   readonly boot: BootFacts;

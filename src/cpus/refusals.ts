@@ -28,7 +28,7 @@ export interface Asker {
 const ALLOWED_CPUS = 244;
 
 /** Why no CPUs can be reserved on this host at all. */
-export function hostRefusals({ cgroups, systemd }: CpuFacts, { uid }: Asker): readonly Refusal[] {
+export function hostRefusals({ cgroups, hasCpuset, systemd }: CpuFacts, { uid }: Asker): readonly Refusal[] {
   const alone = 'slicectl run --exclusive N holds CPUs for one job without systemd';
   const refusals: Refusal[] = [];
   if (uid !== 0) refusals.push({ reason: 'only root may reserve CPUs', hint: 'run it with sudo' });
@@ -37,6 +37,12 @@ export function hostRefusals({ cgroups, systemd }: CpuFacts, { uid }: Asker): re
     refusals.push({
       reason: `this host has ${what}, where systemd stores AllowedCPUs and does not apply it: it rules cpuset in cgroup v2 alone (systemd.resource-control(5))`,
       hint: `boot with systemd.unified_cgroup_hierarchy=1; or set CPUAffinity= in /etc/systemd/system.conf, which services inherit after a boot and can leave; or ${alone}`,
+    });
+  }
+  if (cgroups === 'unified' && !hasCpuset) {
+    refusals.push({
+      reason: 'the cpuset controller is missing here, so that systemd would store AllowedCPUs and nobody would hold it',
+      hint: 'reserve on the host itself: a container or a kernel without the controller cannot',
     });
   }
   if (systemd === undefined) {

@@ -81,6 +81,7 @@ export function factsOf(more: Partial<CpuFacts> = {}): CpuFacts {
     kubelet: undefined,
     records: [],
     cgroups: 'unified',
+    hasCpuset: true,
     irqbalance: undefined,
     boot: { isInstalled: false, ownText: undefined, program: ['/usr/bin/node', '/opt/slicectl/main.js'] },
     ...more,

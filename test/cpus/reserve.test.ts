@@ -202,6 +202,12 @@ describe('hosts where nothing can be reserved', () => {
     expect(steps).toEqual([]);
   });
 
+  it('are containers without the controller', async () => {
+    expect(await refusals(factsOf({ hasCpuset: false }))).toEqual([
+      expect.stringContaining('the cpuset controller is missing here'),
+    ]);
+  });
+
   it('are those of others than root', async () => {
     expect((await plan(factsOf(), {}, 1000)).refusals).toEqual([
       { reason: 'only root may reserve CPUs', hint: 'run it with sudo' },

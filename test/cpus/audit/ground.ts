@@ -121,6 +121,7 @@ export function viewWith({ records = [DB], tasks = [], tree, machine, facts, wan
       kubelet: undefined,
       records,
       cgroups: 'unified',
+      hasCpuset: true,
       irqbalance: undefined,
       boot: { isInstalled: true, ownText: undefined, program: [] },
       ...facts,
