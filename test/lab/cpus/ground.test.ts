@@ -3,7 +3,7 @@ import { parseKernelList, parseSystemdList, printSystemdList } from '../../../sr
 import { parseCpuMask } from '../../../src/core/cpu-mask.ts';
 import { type IndexSet, indexSetToPaddedBytes, printIndexSet } from '../../../src/core/cpuset.ts';
 import { SlicectlError } from '../../../src/core/errors.ts';
-import { CpuLab, NUMA_MACHINES, type Where } from './support.ts';
+import { CpuLab, NUMA_MACHINES } from './support.ts';
 import { KERNEL_LISTS, KERNEL_MASKS, SYSTEMD_LISTS } from './vectors.ts';
 
 /** What of `cpus show --json` is looked at. */
@@ -198,51 +198,6 @@ describe.each(NUMA_MACHINES)('$name', ({ name }) => {
       expect(stdout).toMatch(/^ground-affine\.service +active +- +- +2-3$/m);
       await lab.out(`systemctl stop 'ground-*.service'
         for unit in system.slice user.slice init.scope ground.slice; do systemctl set-property --runtime $unit AllowedCPUs=0-7; done`);
-    });
-  });
-
-  describe('busy loops', () => {
-    it('run in a container of each driver of Docker', async () => {
-      expect((await lab.busy('docker-cgroupfs')).cgroup).toMatch(/^\/docker\/[0-9a-f]{64}$/);
-      expect((await lab.busy('docker-systemd')).cgroup).toMatch(/^\/system\.slice\/docker-[0-9a-f]{64}\.scope$/);
-      const group = (await lab.masks()).flatMap(({ comm, cgroup }) => (comm === 'busy' ? [cgroup.split('/')[1]] : []));
-      expect(group.sort()).toEqual(['docker', 'system.slice']);
-      await lab.calm();
-    });
-
-    it('run in every other place, where the kernel lets them, and the machine stays calm', async () => {
-      const places: readonly (readonly [Where, RegExp])[] = [
-        ['system.slice', /^\/system\.slice\/busy-system\.service$/],
-        ['user.slice', /^\/user\.slice\/busy-user\.service$/],
-        ['login', /^\/user\.slice\/user-1000\.slice\/session-c?\d+\.scope$/],
-        ['user', /^\/user\.slice\/user-1000\.slice\/user@1000\.service\/app\.slice\/busy-manager\.service$/],
-        ['-.slice', /^\/busy-root\.service$/],
-        ['machine.slice', /^\/machine\.slice\/busy-machine\.service$/],
-        ['late.slice', /^\/late\.slice\/busy-late\.service$/],
-      ];
-      for (const [where, cgroup] of places) expect((await lab.busy(where)).cgroup, where).toMatch(cgroup);
-      await lab.out('systemctl set-property --runtime late.slice AllowedCPUs=7');
-      const late = await lab.busy('late.slice', { name: 'busy-again', loops: 3, flat: true });
-      expect(late.pids).toHaveLength(3);
-
-      const shares = await lab.busyShares(5);
-      expect(shares).toHaveLength(8);
-      expect(shares[7]).toBeGreaterThan(0.5);
-      expect(shares.slice(0, 7).reduce((sum, share) => sum + share)).toBeGreaterThan(0.2);
-      // A host with other work may let none of a loop's turns fall into a window.
-      const ran = new Map<string, Set<number>>();
-      for (let windows = 0; windows < 10 && ran.size < places.length + 1; windows += 1) {
-        for (const { comm, cgroup, cpus } of await lab.seenRunning(5)) {
-          if (comm === 'busy') ran.set(cgroup, new Set([...(ran.get(cgroup) ?? []), ...cpus]));
-        }
-      }
-      expect([...ran.keys()]).toHaveLength(places.length + 1);
-      for (const service of ['busy-late', 'busy-again']) {
-        expect(ran.get(`/late.slice/${service}.service`)).toEqual(new Set([7]));
-      }
-      await lab.calm();
-      expect((await lab.masks()).filter(({ comm }) => comm === 'busy')).toEqual([]);
-      expect((await lab.sh(`dmesg | grep -iE 'rcu.*stall|soft lockup|hung task'`)).stdout).toBe('');
     });
   });
 

@@ -18,6 +18,7 @@ function strangers(masks: readonly Mask[]): readonly string[] {
 
 describe.each(NUMA_MACHINES)('a reservation of node 1 on $name', ({ name }) => {
   let lab: CpuLab;
+  const groups: string[] = [];
 
   /** No stranger may run there, and none was seen there for a while. */
   const expectAlone = async (): Promise<void> => {
@@ -36,7 +37,7 @@ describe.each(NUMA_MACHINES)('a reservation of node 1 on $name', ({ name }) => {
   beforeAll(async () => {
     lab = await CpuLab.open(name, 'reserve');
     // Docker starts slowly, and more so beside busy loops.
-    for (const where of EVERYWHERE.toReversed()) await lab.busy(where);
+    for (const where of EVERYWHERE.toReversed()) groups.push((await lab.busy(where)).cgroup);
   });
 
   afterAll(() => lab.down());
@@ -45,6 +46,17 @@ describe.each(NUMA_MACHINES)('a reservation of node 1 on $name', ({ name }) => {
     const everywhere = new Set(strangers(await lab.whoMayRunOn(PAYLOAD)).map((line) => line.split(' ')[1]));
     expect(everywhere).toContain('busy');
     expect(everywhere).toContain('systemd');
+    expect(groups.map((path) => path.replace(/[0-9a-f]{64}/, 'ID'))).toEqual([
+      '/docker/ID',
+      '/system.slice/docker-ID.scope',
+      '/machine.slice/busy-machine.service',
+      '/busy-root.service',
+      '/user.slice/user-1000.slice/user@1000.service/app.slice/busy-manager.service',
+      expect.stringMatching(/^\/user\.slice\/user-1000\.slice\/session-c?\d+\.scope$/),
+      '/user.slice/busy-user.service',
+      '/system.slice/busy-system.service',
+    ]);
+    expect((await lab.sh(`dmesg | grep -iE 'rcu.*stall|soft lockup|hung task'`)).stdout).toBe('');
   });
 
   it('says what it would do, and does nothing', async () => {
