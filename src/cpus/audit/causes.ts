@@ -1,7 +1,8 @@
 import { printSystemdList } from '../../core/cpu-list.ts';
 import { type IndexSet, isSubset, printIndexSet } from '../../core/cpuset.ts';
 import type { UnitFacts, WantedUnit } from '../model.ts';
-import { isOwnDropIn } from '../own-files.ts';
+import { isLiveDropIn, isOwnDropIn } from '../own-files.ts';
+import { isLoose } from '../shares.ts';
 import type { Meddler } from './traces.ts';
 import type { AuditView } from './view.ts';
 
@@ -10,6 +11,7 @@ export function whoUndid(view: AuditView, wanted: WantedUnit, layer: string): st
   const unit = view.facts.units.find(({ name }) => name === wanted.unit);
   return (
     controllerOff(view, layer) ??
+    startedLoose(unit) ??
     hotplug(view, wanted, layer) ??
     hiddenBy(view, unit, wanted, layer) ??
     lostFile(view, wanted, layer) ??
@@ -23,6 +25,14 @@ function controllerOff({ traces }: AuditView, layer: string): string | undefined
   if (layer === 'dropIn' || layer === 'property') return undefined;
   if (traces.rootControllers === undefined || traces.rootControllers.includes('cpuset')) return undefined;
   return `somebody${suspect(traces.meddlers, ['intel_lpmd'])} wrote -cpuset to cgroup.subtree_control of the root group, which takes all sets away`;
+}
+
+/** A unit that nobody has confined yet. */
+function startedLoose(unit: UnitFacts | undefined): string | undefined {
+  if (unit === undefined || !isLoose(unit) || unit.dropIns.some((path) => isOwnDropIn(path) || isLiveDropIn(path))) {
+    return undefined;
+  }
+  return 'it was started after the reservation and is in the root slice, where no slice confines it (Slice=system.slice in a drop-in keeps it off for good)';
 }
 
 /** A group all of whose CPUs are offline gets those of its parent. */

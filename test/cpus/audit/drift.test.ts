@@ -46,6 +46,11 @@ describe('who undid the set of a unit', () => {
     expect(causeOf(change, proof('system.slice', 'property'))).toMatch(cause);
   });
 
+  it('is nobody where a unit came to the root slice later', () => {
+    const units = [unit('odd.service', [], { slice: '-.slice' })];
+    expect(causeOf({ facts: { units } }, proof('odd.service', 'property'))).toMatch(/started after the reservation/);
+  });
+
   it('is not what slicectl itself set until reboot', () => {
     const live = '/run/systemd/system.control/system.slice.d/50-AllowedCPUs.conf';
     const change: ViewChange = {
