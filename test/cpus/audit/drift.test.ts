@@ -48,7 +48,12 @@ describe('who undid the set of a unit', () => {
 
   it('is nobody where a unit came to the root slice later', () => {
     const units = [unit('odd.service', [], { slice: '-.slice' })];
-    expect(causeOf({ facts: { units } }, proof('odd.service', 'property'))).toMatch(/started after the reservation/);
+    const wanted: ViewChange['wanted'] = {
+      units: [{ unit: 'odd.service', role: 'system', cpus: SYSTEM, memoryNodes: [] }],
+    };
+    expect(causeOf({ facts: { units }, wanted }, proof('odd.service', 'property'))).toMatch(
+      /started after the reservation/,
+    );
   });
 
   it('is not what slicectl itself set until reboot', () => {
