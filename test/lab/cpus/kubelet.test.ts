@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { CpuLab, NUMA_MACHINES } from './support.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CpuLab, isAsked, NUMA_MACHINES } from './support.ts';
 
 const CONFIG = '/var/lib/kubelet/config.yaml';
 const STATE = '/var/lib/kubelet/cpu_manager_state';
@@ -34,87 +34,91 @@ wait $!
 const [machine] = NUMA_MACHINES;
 const RESERVE = ['cpus', 'reserve', '--kubelet', '--cpus', '4-7'];
 
-let lab: CpuLab;
+describe.skipIf(!isAsked)('a kubelet (SLICECTL_LAB=numa-257 runs it)', () => {
+  let lab: CpuLab;
 
-beforeAll(async () => {
-  lab = await CpuLab.open(machine?.name ?? 'numa-257', 'kubelet');
-  // Its own stand-in waits for Docker, which this one does without.
-  await lab.out('lab-kubelet systemd docker; systemctl stop kubelet; cat >/usr/bin/kubelet', { input: KUBELET });
-  await lab.out('systemctl reset-failed kubelet; systemctl start kubelet');
-  await lab.until(`grep -q none ${STATE}`);
-});
+  beforeAll(async () => {
+    lab = await CpuLab.open(machine?.name ?? 'numa-257', 'kubelet');
+    // Its own stand-in waits for Docker, which this one does without.
+    await lab.out('lab-kubelet systemd docker; systemctl stop kubelet; cat >/usr/bin/kubelet', { input: KUBELET });
+    await lab.out('systemctl reset-failed kubelet; systemctl start kubelet');
+    await lab.until(`grep -q none ${STATE}`);
+  });
 
-afterAll(() => lab.down());
+  afterAll(() => lab.down());
 
-const read = (path: string): Promise<string> => lab.out(`cat ${path}`);
-const maskOf = (unit: string): Promise<string> =>
-  lab.out(`taskset -cp $(systemctl show -P MainPID ${unit}) | sed 's/.*: //'`);
+  const read = (path: string): Promise<string> => lab.out(`cat ${path}`);
+  const maskOf = (unit: string): Promise<string> =>
+    lab.out(`taskset -cp $(systemctl show -P MainPID ${unit}) | sed 's/.*: //'`);
 
-interface Audit {
-  readonly findings: readonly { readonly kind: string; readonly severity: string; readonly what: string }[];
-}
+  interface Audit {
+    readonly findings: readonly { readonly kind: string; readonly severity: string; readonly what: string }[];
+  }
 
-const kubeletFindings = async (): Promise<readonly string[]> => {
-  const { stdout } = await lab.slicectl(['cpus', 'audit', '--window', '0', '--json']);
-  const { findings } = JSON.parse(stdout) as Audit;
-  return findings.filter(({ kind }) => kind.startsWith('kubelet-')).map(({ kind, severity }) => `${severity} ${kind}`);
-};
+  const kubeletFindings = async (): Promise<readonly string[]> => {
+    const { stdout } = await lab.slicectl(['cpus', 'audit', '--window', '0', '--json']);
+    const { findings } = JSON.parse(stdout) as Audit;
+    return findings
+      .filter(({ kind }) => kind.startsWith('kubelet-'))
+      .map(({ kind, severity }) => `${severity} ${kind}`);
+  };
 
-it('is not changed while pods run, before somebody says that the node is drained', async () => {
-  await lab.out(`systemd-run --quiet --unit=pod --slice=${POD} sleep infinity`);
-  const config = await read(CONFIG);
-  const { code, stdout } = await lab.slicectl([...RESERVE, '--yes']);
-  expect(code, stdout).toBe(4);
-  expect(stdout).toContain('6f1c0d0a-9a3e-4b7e-8c55-0f6d3c1c2b11');
-  expect(stdout).toContain('--drained');
-  expect(await read(CONFIG)).toBe(config);
-  await lab.out('systemctl stop pod');
-});
+  it('is not changed while pods run, before somebody says that the node is drained', async () => {
+    await lab.out(`systemd-run --quiet --unit=pod --slice=${POD} sleep infinity`);
+    const config = await read(CONFIG);
+    const { code, stdout } = await lab.slicectl([...RESERVE, '--yes']);
+    expect(code, stdout).toBe(4);
+    expect(stdout).toContain('6f1c0d0a-9a3e-4b7e-8c55-0f6d3c1c2b11');
+    expect(stdout).toContain('--drained');
+    expect(await read(CONFIG)).toBe(config);
+    await lab.out('systemctl stop pod');
+  });
 
-let before = { config: '', state: '' };
+  let before = { config: '', state: '' };
 
-it('has its settings and its state changed while it stands still, and is proved to run with them', async () => {
-  before = { config: await read(CONFIG), state: await read(STATE) };
-  const { stdout } = await lab.done(...RESERVE, '--drained', '--yes');
-  expect(stdout).toMatch(/payload CPUs 4-7/);
-  expect(stdout).toMatch(/reservedSystemCPUs: "0-3"/);
-  const changed = await read(CONFIG);
-  expect(changed).toMatch(/^cpuManagerPolicy: static$/m);
-  expect(changed).toMatch(/^reservedSystemCPUs: "0-3"$/m);
-  expect(changed).toMatch(/^ +strict-cpu-reservation: "true"$/m);
-  expect(changed).toMatch(/^ +full-pcpus-only: "true"$/m);
-  expect(JSON.parse(await read(STATE))).toMatchObject({ policyName: 'static', defaultCpuSet: '4-7' });
-  expect(await maskOf('kubelet')).toBe('0-3');
-  await lab.out(`systemd-run --quiet --unit=pod --slice=${POD} sleep infinity`);
-  expect(await maskOf('pod')).toBe('0-7');
-});
+  it('has its settings and its state changed while it stands still, and is proved to run with them', async () => {
+    before = { config: await read(CONFIG), state: await read(STATE) };
+    const { stdout } = await lab.done(...RESERVE, '--drained', '--yes');
+    expect(stdout).toMatch(/payload CPUs 4-7/);
+    expect(stdout).toMatch(/reservedSystemCPUs: "0-3"/);
+    const changed = await read(CONFIG);
+    expect(changed).toMatch(/^cpuManagerPolicy: static$/m);
+    expect(changed).toMatch(/^reservedSystemCPUs: "0-3"$/m);
+    expect(changed).toMatch(/^ +strict-cpu-reservation: "true"$/m);
+    expect(changed).toMatch(/^ +full-pcpus-only: "true"$/m);
+    expect(JSON.parse(await read(STATE))).toMatchObject({ policyName: 'static', defaultCpuSet: '4-7' });
+    expect(await maskOf('kubelet')).toBe('0-3');
+    await lab.out(`systemd-run --quiet --unit=pod --slice=${POD} sleep infinity`);
+    expect(await maskOf('pod')).toBe('0-7');
+  });
 
-it('agrees with the reservation then, and an audit finds where it no longer does', async () => {
-  expect(await kubeletFindings()).toEqual([]);
-  await lab.out(`sed -i 's/"0-3"/"0-1"/' ${CONFIG}`);
-  expect(await kubeletFindings()).toContain('breach kubelet-reserved-differs');
-  await lab.out(`sed -i 's/"0-1"/"0-3"/' ${CONFIG}; systemctl stop pod`);
-});
+  it('agrees with the reservation then, and an audit finds where it no longer does', async () => {
+    expect(await kubeletFindings()).toEqual([]);
+    await lab.out(`sed -i 's/"0-3"/"0-1"/' ${CONFIG}`);
+    expect(await kubeletFindings()).toContain('breach kubelet-reserved-differs');
+    await lab.out(`sed -i 's/"0-1"/"0-3"/' ${CONFIG}; systemctl stop pod`);
+  });
 
-it('is asked for nothing twice, and is as before after an undo, over the state that it wrote', async () => {
-  const again = await lab.done(...RESERVE, '--drained', '--yes');
-  expect(again.stdout).not.toContain('applied as change');
-  await lab.done('undo', '--yes');
-  expect(await read(CONFIG)).toBe(before.config);
-  expect(await read(STATE)).toBe(before.state);
-  await lab.until('systemctl is-active --quiet kubelet');
-  expect(await maskOf('kubelet')).toBe('0-7');
-});
+  it('is asked for nothing twice, and is as before after an undo, over the state that it wrote', async () => {
+    const again = await lab.done(...RESERVE, '--drained', '--yes');
+    expect(again.stdout).not.toContain('applied as change');
+    await lab.done('undo', '--yes');
+    expect(await read(CONFIG)).toBe(before.config);
+    expect(await read(STATE)).toBe(before.state);
+    await lab.until('systemctl is-active --quiet kubelet');
+    expect(await maskOf('kubelet')).toBe('0-7');
+  });
 
-it('that does not start with its new settings is as before by itself', async () => {
-  const config = await read(CONFIG);
-  const state = await read(STATE);
-  await lab.out('touch /etc/kubelet-fails');
-  const failed = await lab.slicectl([...RESERVE, '--drained', '--yes']);
-  expect(failed.code, failed.stdout).not.toBe(0);
-  expect(failed.stdout + failed.stderr).toMatch(/the kubelet is (activating|failed)/);
-  expect(await read(CONFIG)).toBe(config);
-  expect(await read(STATE)).toBe(state);
-  await lab.until('systemctl is-active --quiet kubelet');
-  expect(await maskOf('kubelet')).toBe('0-7');
+  it('that does not start with its new settings is as before by itself', async () => {
+    const config = await read(CONFIG);
+    const state = await read(STATE);
+    await lab.out('touch /etc/kubelet-fails');
+    const failed = await lab.slicectl([...RESERVE, '--drained', '--yes']);
+    expect(failed.code, failed.stdout).not.toBe(0);
+    expect(failed.stdout + failed.stderr).toMatch(/failed: .*kubelet/);
+    expect(await read(CONFIG)).toBe(config);
+    expect(await read(STATE)).toBe(state);
+    await lab.until('systemctl is-active --quiet kubelet');
+    expect(await maskOf('kubelet')).toBe('0-7');
+  });
 });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Mask } from './masks.ts';
-import { CpuLab, EVERYWHERE, NUMA_MACHINES } from './support.ts';
+import { CpuLab, EVERYWHERE, isAsked, NUMA_MACHINES } from './support.ts';
 
 const PAYLOAD = '4-7';
 const SYSTEM = '0-3';
@@ -15,9 +15,6 @@ function strangers(masks: readonly Mask[]): readonly string[] {
     .filter(({ kind, cgroup }) => kind === 'user' && !cgroup.startsWith('/payload.slice'))
     .map(({ cgroup, comm }) => `${cgroup} ${comm}`);
 }
-
-// Twenty-five minutes on two CPUs, of which a run of everything has no room.
-const isAsked = process.env.SLICECTL_LAB !== undefined;
 
 describe.skipIf(!isAsked).each(NUMA_MACHINES)(
   'a reservation of node 1 on $name (SLICECTL_LAB=$name runs it)',
