@@ -2,7 +2,7 @@ import { type IndexSet, parseIndexSet } from '../core/cpuset.ts';
 import { errnoOf } from '../core/errors.ts';
 import { readIfThere } from './files.ts';
 import type { HostPaths } from './paths.ts';
-import { foldersIn } from './tree.ts';
+import { foldersIn, threadsBelow } from './tree.ts';
 
 /**
  * `user`: of a process. `movable`: a kernel thread that sched_setaffinity(2) can move. `fixed`: one that refuses it and
@@ -40,46 +40,75 @@ const PF_NO_SETAFFINITY = 0x0400_0000;
  * All threads that /proc shows: with hidepid, those of the caller alone. Those that end meanwhile are left out.
  */
 export function readTasks(paths: HostPaths): readonly Task[] {
-  const sets = new Map<string, IndexSet>();
-  const setOf = (text: string): IndexSet => {
-    const known = sets.get(text) ?? parseIndexSet(text, 'Cpus_allowed_list');
-    sets.set(text, known);
-    return known;
-  };
+  const setOf = readSets();
   return foldersIn(paths.proc)
     .filter(isNumber)
     .flatMap((pid) => threadsOf(paths, pid, setOf));
 }
 
+/** The threads in a group of the v2 tree and below it, by what the kernel lists there; `folder` is that of the group. */
+export function readTasksBelow({ proc }: HostPaths, folder: string): readonly Task[] {
+  const setOf = readSets();
+  return threadsBelow(folder).flatMap((tid) => {
+    const status = orGone(() => readIfThere(`${proc}/${tid}/status`)) ?? '';
+    const pid = /^Tgid:\s*(\d+)/m.exec(status)?.[1];
+    return pid === undefined ? [] : taskOf(`${proc}/${tid}`, { pid, tid: String(tid), setOf, status });
+  });
+}
+
+type SetReader = (text: string) => IndexSet;
+
+/** Most tasks have one of a few sets. */
+function readSets(): SetReader {
+  const sets = new Map<string, IndexSet>();
+  return (text) => {
+    const known = sets.get(text) ?? parseIndexSet(text, 'Cpus_allowed_list');
+    sets.set(text, known);
+    return known;
+  };
+}
+
 const isNumber = (name: string): boolean => /^\d+$/.test(name);
 
-function threadsOf({ proc }: HostPaths, pid: string, setOf: (text: string) => IndexSet): Task[] {
+function threadsOf({ proc }: HostPaths, pid: string, setOf: SetReader): Task[] {
   const folder = `${proc}/${pid}/task`;
   const tids = threadFolders(folder).filter(isNumber);
   // Threads are in one group, but for those in threaded groups, such as the vCPUs of libvirt.
   const shared = tids.length === 1 ? groupsOf(`${proc}/${pid}`) : undefined;
-  return tids.flatMap((tid): Task[] => {
-    const stat = orGone(() => readIfThere(`${folder}/${tid}/stat`));
-    const status = orGone(() => readIfThere(`${folder}/${tid}/status`));
-    if (!stat || !status) return [];
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const flags = Number(fields[6] ?? 0);
-    const allowed = setOf(/^Cpus_allowed_list:\s*(.*)$/m.exec(status)?.[1] ?? '');
-    return [
-      {
-        tid: Number(tid),
-        pid: Number(pid),
-        name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')),
-        kind: kindOf(flags, allowed),
-        state: fields[0] ?? '?',
-        ...(shared ?? groupsOf(`${folder}/${tid}`)),
-        allowed,
-        cpu: Number(fields[36] ?? 0),
-        involuntary: BigInt(/^nonvoluntary_ctxt_switches:\s*(\d+)/m.exec(status)?.[1] ?? 0),
-        noSetAffinity: (flags & PF_NO_SETAFFINITY) !== 0,
-      },
-    ];
-  });
+  return tids.flatMap((tid) => taskOf(`${folder}/${tid}`, { pid, tid, setOf, shared }));
+}
+
+interface Reading {
+  readonly pid: string;
+  readonly tid: string;
+  readonly setOf: SetReader;
+  /** What was read before. */
+  readonly status?: string;
+  readonly shared?: Pick<Task, 'cgroup' | 'cpusetV1'> | undefined;
+}
+
+/** None where the thread has ended. */
+function taskOf(folder: string, { pid, tid, setOf, shared, ...known }: Reading): Task[] {
+  const stat = orGone(() => readIfThere(`${folder}/stat`));
+  const status = known.status ?? orGone(() => readIfThere(`${folder}/status`));
+  if (!stat || !status) return [];
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const flags = Number(fields[6] ?? 0);
+  const allowed = setOf(/^Cpus_allowed_list:\s*(.*)$/m.exec(status)?.[1] ?? '');
+  return [
+    {
+      tid: Number(tid),
+      pid: Number(pid),
+      name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')),
+      kind: kindOf(flags, allowed),
+      state: fields[0] ?? '?',
+      ...(shared ?? groupsOf(folder)),
+      allowed,
+      cpu: Number(fields[36] ?? 0),
+      involuntary: BigInt(/^nonvoluntary_ctxt_switches:\s*(\d+)/m.exec(status)?.[1] ?? 0),
+      noSetAffinity: (flags & PF_NO_SETAFFINITY) !== 0,
+    },
+  ];
 }
 
 /** As the kernel tells them apart (is_per_cpu_kthread, kernel/sched/sched.h), for those that cannot be moved. */

@@ -4,11 +4,20 @@ import { readIfThere } from './files.ts';
 
 /** Pids in a group's folder and in all below it. A group that vanishes meanwhile holds none. */
 export function processesBelow(folder: string): number[] {
-  const own = (readIfThere(`${folder}/cgroup.procs`) ?? '')
+  return listedBelow(folder, 'cgroup.procs');
+}
+
+/** Likewise of threads, which may be in another group than their process (cgroup-v2.rst, "Threads"). */
+export function threadsBelow(folder: string): number[] {
+  return listedBelow(folder, 'cgroup.threads');
+}
+
+function listedBelow(folder: string, file: string): number[] {
+  const own = (readIfThere(`${folder}/${file}`) ?? '')
     .split('\n')
     .filter((line) => line !== '')
     .map(Number);
-  return [...own, ...foldersIn(folder).flatMap((name) => processesBelow(`${folder}/${name}`))];
+  return [...own, ...foldersIn(folder).flatMap((name) => listedBelow(`${folder}/${name}`, file))];
 }
 
 /** Names of the groups directly in a group's folder. */

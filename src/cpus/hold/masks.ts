@@ -2,9 +2,9 @@ import { equalSets, type IndexSet, intersection, isSubset, parseIndexSet, printI
 import { errnoOf } from '../../core/errors.ts';
 import { readIfThere } from '../../host/files.ts';
 import type { HostPaths } from '../../host/paths.ts';
-import { readTasks, type Task } from '../../host/tasks.ts';
+import { readTasksBelow, type Task } from '../../host/tasks.ts';
 import type { SetName } from './parameters.ts';
-import { type GroupSets, KINDS } from './sets.ts';
+import { GroupSets, KINDS } from './sets.ts';
 
 /** A user task, and the set that it may use. */
 export interface TaskSet extends Pick<Task, 'tid' | 'pid' | 'name'> {
@@ -17,8 +17,9 @@ export interface TaskSet extends Pick<Task, 'tid' | 'pid' | 'name'> {
  * I/O workers of processes, which refuse to be moved and follow their process. Threads count by their own group.
  */
 export function tasksBelow(paths: HostPaths, cgroup: string, name: SetName): readonly TaskSet[] {
-  return readTasks(paths).flatMap((task): TaskSet[] => {
-    if (!canRun(task) || task.cgroup === undefined || !isBelow(task.cgroup, cgroup)) return [];
+  const { mount } = new GroupSets(paths, name);
+  return readTasksBelow(paths, `${mount}${cgroup === '/' ? '' : cgroup}`).flatMap((task): TaskSet[] => {
+    if (!canRun(task) || task.cgroup === undefined) return [];
     const allowed = name === 'AllowedCPUs' ? task.allowed : nodesOf(paths, task);
     return allowed === undefined
       ? []

@@ -13,7 +13,7 @@ import { RootTree } from '../../../src/host/root-tree.ts';
 import { readTasks } from '../../../src/host/tasks.ts';
 import { readTopology } from '../../../src/host/topology.ts';
 import { FakeHost, GUEST_8 } from '../fake-host.ts';
-import { taskFiles } from '../task-files.ts';
+import { taskFiles, threadLists } from '../task-files.ts';
 
 const set = (text: string, section = 'Slice'): string => `[${section}]\nAllowedCPUs=\nAllowedCPUs=${text}\n`;
 
@@ -25,6 +25,7 @@ function host(files: Readonly<Record<string, string>> = {}): FakeHost {
     'proc/self/mountinfo': `30 1 0:26 / ${mount} rw - cgroup2 cgroup2 rw\n`,
     'proc/cmdline': 'quiet\n',
     'sys/fs/cgroup/cpuset.cpus.effective': '0-7\n',
+    ...threadLists(files),
     ...files,
   });
 }
