@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { catalogue } from './catalogue.ts';
+import { chosen } from './chosen.ts';
 import { leave } from './lifecycle.ts';
 import { machine } from './machine.ts';
 import { machineFolder } from './paths.ts';
@@ -8,11 +9,9 @@ import { isAlive } from './process.ts';
 import { readRecord, thisFile } from './record.ts';
 
 /** Machines to try, all unless SLICECTL_LAB names some, separated by commas. */
-const chosen =
-  process.env.SLICECTL_LAB?.split(',') ?? catalogue.filter((spec) => !spec.onRequest).map((spec) => spec.name);
-const isChosen = (name: string): boolean => chosen.includes(name);
+const tried = chosen ?? catalogue.filter((spec) => !spec.onRequest).map((spec) => spec.name);
 
-describe.each(catalogue.filter((spec) => isChosen(spec.name)))('$name', ({ name, systemd }) => {
+describe.each(catalogue.filter((spec) => tried.includes(spec.name)))('$name', ({ name, systemd }) => {
   afterAll(() => leave(name, thisFile()));
 
   it(`runs systemd ${systemd}, booted to the end`, async () => {
@@ -85,7 +84,9 @@ describe.each(catalogue.filter((spec) => isChosen(spec.name)))('$name', ({ name,
   }
 });
 
-describe.each(['systemd-252', 'v2-257'].filter(isChosen))('%s, one more for this test alone', (base) => {
+describe.each(
+  ['systemd-252', 'v2-257'].filter((name) => tried.includes(name)),
+)('%s, one more for this test alone', (base) => {
   it('is gone without a trace after down', async () => {
     const name = `${base}.gone`;
     const own = await machine(name);

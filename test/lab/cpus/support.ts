@@ -1,10 +1,8 @@
 import { intersection, parseIndexSet } from '../../../src/core/cpuset.ts';
 import { catalogue } from '../catalogue.ts';
-import { type ExecOptions, type Machine, machine } from '../machine.ts';
-import { type Outcome, sleep } from '../process.ts';
+import { chosen } from '../chosen.ts';
+import { LabMachine } from '../lab-machine.ts';
 import { MASKS_PROGRAM, type Mask, parseMasks, parseSeen, SEEN_PROGRAM, type Seen } from './masks.ts';
-
-const chosen = process.env.SLICECTL_LAB?.split(',');
 
 /** Machines with 8 CPUs as 2 packages and nodes × 2 cores × 2 threads; SLICECTL_LAB names others than these. */
 export const NUMA_MACHINES = catalogue
@@ -57,75 +55,13 @@ export interface CpusetFiles {
 }
 
 /** One machine for the tests of one file. A test that needs it as it was made ends it and opens another one. */
-export class CpuLab {
-  readonly #machine: Machine;
-
-  private constructor(own: Machine) {
-    this.#machine = own;
-  }
+export class CpuLab extends LabMachine {
+  protected override readonly patience = { looks: 150, everyMs: 200 };
 
   static async open(name: string, suffix: string): Promise<CpuLab> {
-    const lab = new CpuLab(await machine(`${name}.${suffix}`));
+    const lab = new CpuLab(await LabMachine.make(name, suffix));
     await lab.out('cat >/usr/local/bin/busy; chmod 755 /usr/local/bin/busy', { input: BUSY_PROGRAM });
     return lab;
-  }
-
-  sh(script: string, options: ExecOptions = {}): Promise<Outcome> {
-    return this.#machine.exec(['sh', '-c', script], options);
-  }
-
-  /** Runs a script that must end with 0, and gives what it printed. */
-  async out(script: string, options: ExecOptions = {}): Promise<string> {
-    const { code, stdout, stderr } = await this.sh(script, options);
-    if (code !== 0) throw new Error(`status ${code} of ${script}\n${stdout}${stderr}`);
-    return stdout.trim();
-  }
-
-  slicectl(argv: readonly string[], options: ExecOptions = {}): Promise<Outcome> {
-    return this.#machine.exec(['slicectl', ...argv], options);
-  }
-
-  /** slicectl that must end with 0. */
-  async done(...argv: string[]): Promise<Outcome> {
-    const ended = await this.slicectl(argv);
-    if (ended.code !== 0)
-      throw new Error(`status ${ended.code} of slicectl ${argv.join(' ')}\n${ended.stdout}${ended.stderr}`);
-    return ended;
-  }
-
-  push(localPath: string, remotePath: string): Promise<void> {
-    return this.#machine.push(localPath, remotePath);
-  }
-
-  async write(path: string, text: string): Promise<void> {
-    await this.out(`mkdir -p "$(dirname '${path}')"; cat >'${path}'`, { input: text });
-  }
-
-  /** A boot takes an emulated machine about a minute and a half. */
-  reboot(): Promise<void> {
-    return this.#machine.reboot();
-  }
-
-  down(): Promise<void> {
-    return this.#machine.down();
-  }
-
-  /** Waits until a script succeeds: for what systemd or the kernel does in its own time. */
-  async until(script: string): Promise<void> {
-    for (let left = 150; left > 0; left -= 1) {
-      if ((await this.sh(script)).code === 0) return;
-      await sleep(200);
-    }
-    const { stdout, stderr } = await this.sh(script);
-    throw new Error(`still not so: ${script}\n${stdout}${stderr}`);
-  }
-
-  /** `KEY=VALUE` that systemctl shows of a unit. */
-  async show(unit: string, ...properties: string[]): Promise<Record<string, string>> {
-    const text = await this.out(`systemctl show -- '${unit}' | grep -E '^(${properties.join('|')})='; true`);
-    return Object.fromEntries(
-      text.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-    );
   }
 
   /** What is in the cpuset files of `/system.slice`, `/`, …, without the newline. */

@@ -1,9 +1,8 @@
 import { catalogue } from '../catalogue.ts';
-import type { ExecOptions } from '../machine.ts';
-import { type Machine, machine } from '../machine.ts';
-import { type Outcome, sleep } from '../process.ts';
+import { chosen } from '../chosen.ts';
+import { LabMachine } from '../lab-machine.ts';
 
-const chosen = process.env.SLICECTL_LAB?.split(',');
+export { spoken } from '../lab-machine.ts';
 
 const DOCKER: Readonly<Record<string, string>> = { bookworm: '20.10', trixie: '26.1', forky: '28.5' };
 
@@ -23,57 +22,12 @@ export const dropInWith = (flag: string): string =>
 export const ON_CGROUPFS = '--exec-opt native.cgroupdriver=cgroupfs';
 
 /** A machine with Docker for the tests of one file. */
-export class DriverLab {
-  readonly #machine: Machine;
-
-  private constructor(own: Machine) {
-    this.#machine = own;
-  }
-
+export class DriverLab extends LabMachine {
   static async open(name: string, suffix: string): Promise<DriverLab> {
-    const lab = new DriverLab(await machine(`${name}.${suffix}`));
+    const lab = new DriverLab(await LabMachine.make(name, suffix));
     await lab.out(`docker image inspect busybox >/dev/null 2>&1 || docker import /usr/local/share/lab/busybox.tar busybox
       [ -e ${PRISTINE} ] || tar --create --file ${PRISTINE} --directory / $(cd / && ls -d ${CHANGED.join(' ')} 2>/dev/null)`);
     return lab;
-  }
-
-  sh(script: string, options: ExecOptions = {}): Promise<Outcome> {
-    return this.#machine.exec(['sh', '-c', script], options);
-  }
-
-  /** Runs a script that must end with 0, and gives what it printed. */
-  async out(script: string, options: ExecOptions = {}): Promise<string> {
-    const { code, stdout, stderr } = await this.sh(script, options);
-    if (code !== 0) throw new Error(`status ${code} of ${script}\n${stdout}${stderr}`);
-    return stdout.trim();
-  }
-
-  slicectl(argv: readonly string[], options: ExecOptions = {}): Promise<Outcome> {
-    return this.#machine.exec(['slicectl', ...argv], options);
-  }
-
-  /** slicectl that must end with 0. */
-  async done(...argv: string[]): Promise<Outcome> {
-    const ended = await this.slicectl(argv);
-    if (ended.code !== 0) throw new Error(`status ${ended.code} of slicectl ${argv.join(' ')}\n${spoken(ended)}`);
-    return ended;
-  }
-
-  push(localPath: string, remotePath: string): Promise<void> {
-    return this.#machine.push(localPath, remotePath);
-  }
-
-  reboot(): Promise<void> {
-    return this.#machine.reboot();
-  }
-
-  /** To be called when a file is through: a host's kernel gives out no more than some dozens of these machines. */
-  down(): Promise<void> {
-    return this.#machine.down();
-  }
-
-  async write(path: string, text: string): Promise<void> {
-    await this.out(`mkdir -p "$(dirname '${path}')"; cat >'${path}'`, { input: text });
   }
 
   /** The file to the byte. */
@@ -141,25 +95,8 @@ export class DriverLab {
     return this.out(`sed -n 's/^0:://p' /proc/${pid}/cgroup`);
   }
 
-  /** `KEY=VALUE` that systemctl shows of a unit. */
-  async show(unit: string, ...properties: string[]): Promise<Record<string, string>> {
-    const text = await this.out(`systemctl show ${unit} ${properties.map((name) => `-p ${name}`).join(' ')}`);
-    return Object.fromEntries(
-      text.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-    );
-  }
-
   async mainPid(unit = 'docker.service'): Promise<string> {
     return (await this.show(unit, 'MainPID')).MainPID ?? '';
-  }
-
-  /** Waits until a script succeeds: for what a daemon does by itself in its own time. */
-  async until(script: string): Promise<void> {
-    for (let left = 450; left > 0; left -= 1) {
-      if ((await this.sh(script)).code === 0) return;
-      await sleep(200);
-    }
-    throw new Error(`still not so: ${script}\n${spoken(await this.sh(script))}`);
   }
 
   untilRuns(name: string): Promise<void> {
@@ -182,8 +119,6 @@ const RESTART = `systemctl reset-failed docker.service docker.socket
 /** What a scenario changes by hand or lets slicectl change, as Debian's packages have it. */
 const CHANGED = ['etc/systemd/system', 'etc/default', 'etc/containerd'];
 const PRISTINE = '/root/pristine.tar';
-
-export const spoken = ({ stdout, stderr }: Outcome): string => `${stdout}${stderr}`;
 
 /** Where Docker puts a container with each driver. */
 export const LAYOUT = {

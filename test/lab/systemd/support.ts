@@ -1,8 +1,8 @@
 import { catalogue } from '../catalogue.ts';
-import { type ExecOptions, type Machine, machine } from '../machine.ts';
+import { chosen } from '../chosen.ts';
+import { LabMachine } from '../lab-machine.ts';
+import type { ExecOptions } from '../machine.ts';
 import { type Outcome, sleep } from '../process.ts';
-
-const chosen = process.env.SLICECTL_LAB?.split(',');
 
 /** The containers, all unless SLICECTL_LAB names some. */
 export const CONTAINERS = catalogue
@@ -25,30 +25,15 @@ export interface ReceiptLike {
 }
 
 /** One container for the tests of one file, so that no other file's jobs are in the way. */
-export class Lab {
-  readonly #machine: Machine;
-
-  private constructor(own: Machine) {
-    this.#machine = own;
-  }
+export class Lab extends LabMachine {
+  protected override readonly patience = { looks: 600, everyMs: 100 };
 
   static async open(name: string, suffix: string): Promise<Lab> {
-    return new Lab(await machine(`${name}.${suffix}`));
-  }
-
-  sh(script: string, options: ExecOptions = {}): Promise<Outcome> {
-    return this.#machine.exec(['sh', '-c', script], options);
-  }
-
-  /** Runs a script that must end with 0, and gives what it printed. */
-  async out(script: string, options: ExecOptions = {}): Promise<string> {
-    const { code, stdout, stderr } = await this.sh(script, options);
-    if (code !== 0) throw new Error(`status ${code} of ${script}\n${stdout}${stderr}`);
-    return stdout.trim();
+    return new Lab(await LabMachine.make(name, suffix));
   }
 
   run(argv: readonly string[], options: ExecOptions = {}): Promise<Outcome> {
-    return this.#machine.exec(['slicectl', 'run', ...argv], options);
+    return this.slicectl(['run', ...argv], options);
   }
 
   /** The same with a real pipe for stdout: Node's own are sockets, which systemd cannot open by their names. */
@@ -56,38 +41,13 @@ export class Lab {
     const script = `d=$(mktemp -d); chmod 755 $d
       { slicectl run "$@" 2>$d/err; echo $? >$d/status; } | cat
       cat $d/err >&2; exit $(cat $d/status)`;
-    return this.#machine.exec(['sh', '-c', script, 'sh', ...argv], options);
+    return this.exec(['sh', '-c', script, 'sh', ...argv], options);
   }
 
   /** Runs a job and gives its receipt with its outcome. */
   async receipt(argv: readonly string[], options: ExecOptions = {}): Promise<Outcome & { receipt: ReceiptLike }> {
     const outcome = await this.piped(['--receipt', 'json', ...argv], options);
     return { ...outcome, receipt: lastReceipt(outcome.stderr) };
-  }
-
-  push(localPath: string, remotePath: string): Promise<void> {
-    return this.#machine.push(localPath, remotePath);
-  }
-
-  down(): Promise<void> {
-    return this.#machine.down();
-  }
-
-  /** Every `KEY=VALUE` that systemctl shows of a unit. */
-  async show(unit: string, ...properties: string[]): Promise<Record<string, string>> {
-    const text = await this.out(`systemctl show ${unit} ${properties.map((name) => `-p ${name}`).join(' ')}`);
-    return Object.fromEntries(
-      text.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-    );
-  }
-
-  /** Waits until a script succeeds; a unit's start and end take systemd some time. */
-  async until(script: string, options: ExecOptions = {}): Promise<void> {
-    for (let left = 600; left > 0; left -= 1) {
-      if ((await this.sh(script, options)).code === 0) return;
-      await sleep(100);
-    }
-    throw new Error(`still not so: ${script}\n${(await this.sh(script, options)).stdout}`);
   }
 
   /**
