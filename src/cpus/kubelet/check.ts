@@ -4,7 +4,7 @@ import type { CheckResult, CheckStep, CheckTable, Step } from '../../change/plan
 import { parseKubeletList } from '../../core/cpu-list.ts';
 import { type IndexSet, intersection, isSubset, printIndexSet } from '../../core/cpuset.ts';
 import { SlicectlError } from '../../core/errors.ts';
-import { PATIENCE, type Patience, settleKubelet, type Watch } from '../../drivers/kubelet/check.ts';
+import { describeEnded, PATIENCE, type Patience, settleKubelet, type Watch } from '../../drivers/kubelet/check.ts';
 import { watchKubelet } from '../../drivers/kubelet/kubelet.ts';
 import type { RootTree } from '../../host/root-tree.ts';
 import { type KubeletState, parseState } from './state.ts';
@@ -40,7 +40,7 @@ export function kubeletChecks(tree: RootTree, link: SystemdLink, patience: Patie
   return { [NAME]: (expect) => check(tree, watchKubelet(tree, link), expect, patience) };
 }
 
-/** Waits for a kubelet that stays and for the state that it writes, and compares that. */
+/** Waits for a kubelet that stays and for the state that it writes, and compares that. It may still end meanwhile. */
 export async function check(
   tree: RootTree,
   watch: Pick<Watch, 'look' | 'healthy'>,
@@ -51,14 +51,19 @@ export async function check(
   if (fault !== undefined) return { ok: false, found: fault };
   if (expect.policy === undefined) return { ok: true, found: 'the kubelet runs' };
   let found = '';
+  let ended: string | undefined;
   for (let round = 0; round < STATE_ROUNDS; round += 1) {
+    const now = describeEnded(await watch.look());
     const state = stateAt(tree, expect.state ?? '');
     const wrong = state === undefined ? 'has written no state of its CPU manager' : differenceOf(state, expect);
-    if (wrong === undefined) return { ok: true, found: `the kubelet runs, with the policy ${expect.policy}` };
+    if (now === undefined && wrong === undefined) {
+      return { ok: true, found: `the kubelet runs, with the policy ${expect.policy}` };
+    }
+    ended = now ?? ended;
     found = `the kubelet runs and ${wrong} (${expect.state})`;
     await sleep(patience.pauseMs);
   }
-  return { ok: false, found };
+  return { ok: false, found: ended ?? found };
 }
 
 function differenceOf(state: KubeletState, { policy, reserved, strict }: Readonly<Record<string, string>>) {

@@ -45,19 +45,27 @@ export async function settleKubelet(
 ): Promise<string | undefined> {
   let stable = 0;
   let last: number | undefined;
-  let why = '';
+  let ended: string | undefined;
+  let ill: string | undefined;
   for (let spent = 0; spent <= deadlineMs; spent += pauseMs) {
     const now = await watch.look();
     stable = now.mainPid !== undefined && now.activeState === 'active' && now.mainPid === last ? stable + pauseMs : 0;
     last = now.mainPid;
-    why = `the kubelet is ${now.activeState} (${now.subState}${now.result === 'success' ? '' : `, ${now.result}`})`;
+    ended = describeEnded(now) ?? ended;
+    ill = undefined;
     if (stable >= stableMs) {
       if ((await watch.healthy()) !== false) return undefined;
-      why = 'the kubelet runs and says on its healthz port that it is not healthy';
+      ill = 'the kubelet runs and says on its healthz port that it is not healthy';
     }
     await sleep(pauseMs);
   }
-  return `${why} after ${deadlineMs / 1000} s`;
+  return `${ill ?? ended ?? 'the kubelet is another process again and again'} after ${deadlineMs / 1000} s`;
+}
+
+/** How it stands where it does not run; of one that is started again and again, this says more than its last start. */
+export function describeEnded({ activeState, subState, result }: Moment): string | undefined {
+  if (activeState === 'active') return undefined;
+  return `the kubelet is ${activeState} (${subState}${result === 'success' ? '' : `, ${result}`})`;
 }
 
 async function compare(expected: string, watch: Watch): Promise<CheckResult> {

@@ -125,16 +125,24 @@ describe('the check of a kubelet', () => {
     expect(result.found).toContain(text);
   });
 
+  const failing = {
+    ...up,
+    activeState: 'activating',
+    subState: 'auto-restart',
+    result: 'exit-code',
+    mainPid: undefined,
+  };
+
   it('says how a kubelet is that does not stay', async () => {
-    const failing = {
-      ...up,
-      activeState: 'activating',
-      subState: 'auto-restart',
-      result: 'exit-code',
-      mainPid: undefined,
-    };
     const tree = makeTree({ [PATH]: NEW });
     const result = await check(tree, { ...watch, look: async () => failing }, expectation, patience);
     expect(result).toMatchObject({ ok: false, found: expect.stringContaining('activating (auto-restart, exit-code)') });
+  });
+
+  it('says so also of one that ends only after a while, and runs when it is looked at last', async () => {
+    let looks = 0;
+    const look = async () => (++looks % 5 === 0 ? failing : up);
+    const result = await check(makeTree({}), { ...watch, look }, expectation, patience);
+    expect(result).toEqual({ ok: false, found: 'the kubelet is activating (auto-restart, exit-code)' });
   });
 });

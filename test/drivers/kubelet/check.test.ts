@@ -42,14 +42,25 @@ describe('the check of the kubelet', () => {
 
   it('is not content with a kubelet that ends again and again', async () => {
     const moments = Array.from({ length: 30 }, (_, at) => (at % 2 === 0 ? up(at) : waiting));
-    const { ok, found } = await checkKubelet('systemd', watch([...moments, waiting]), PATIENCE);
-    expect([ok, found]).toEqual([false, expect.stringMatching(/^the kubelet is activ\w+ \(/)]);
+    for (const last of [waiting, up(7)]) {
+      const { ok, found } = await checkKubelet('systemd', watch(moments.slice(0, 20).with(-1, last)), {
+        ...PATIENCE,
+        deadlineMs: 19,
+      });
+      expect([ok, found]).toEqual([
+        false,
+        expect.stringMatching(/^the kubelet is activating \(auto-restart, exit-code\)/),
+      ]);
+    }
   });
 
   it('counts anew where another process stands in its place', async () => {
     let pid = 0;
     const look = () => Promise.resolve(up(pid++));
-    expect((await checkKubelet('systemd', watch([], { look }), PATIENCE)).ok).toBe(false);
+    expect(await checkKubelet('systemd', watch([], { look }), PATIENCE)).toMatchObject({
+      ok: false,
+      found: expect.stringContaining('another process again and again'),
+    });
   });
 
   it('waits for health where healthz answers', async () => {
