@@ -6,7 +6,6 @@ import { checkFiles } from './files.ts';
 import { interrupted, Journal, listChanges, lockStore, type Store } from './journal.ts';
 import type { Plan, Step } from './plan.ts';
 import { addUp } from './progress.ts';
-import { checkProperty } from './properties.ts';
 import { actionOf, assertAllKnown } from './steps.ts';
 
 /**
@@ -14,8 +13,8 @@ import { actionOf, assertAllKnown } from './steps.ts';
  * after it, and the first failure takes back what was done.
  *
  * `E_REFUSED` for a plan with refusals, `E_LOCKED`, `E_INTERRUPTED` while an earlier change is not over, `E_CHANGED` when
- * a file or property is not as the plan found it, `E_FILE` and `E_PRIVILEGE` for what cannot be written, all with nothing
- * changed; `E_STEP` when a step failed: `data.undone` says whether all is as before, `data.remains` what is not.
+ * a file is not as the plan found it or an action finds something else, `E_FILE` and `E_PRIVILEGE` for what cannot be
+ * written, all with nothing changed; `E_STEP` when a step failed: `data.undone` says whether all is as before, `data.remains` what is not.
  */
 export async function apply(plan: Plan, context: ChangeContext): Promise<ChangeResult> {
   assertAllowed(plan, context);
@@ -86,7 +85,6 @@ function assertAllowed({ refusals, root, steps }: Plan, context: ChangeContext):
 async function assertAsPlanned(context: ChangeContext, steps: readonly Step[]): Promise<void> {
   checkFiles(context, steps);
   for (const step of steps) {
-    if (step.kind === 'property') await checkProperty(context, await context.manager(step.manager), step);
     if (step.kind === 'action') await actionOf(context, step.action).assertAsPlanned(step.parameters);
     if (step.kind === 'unit') await (await context.manager(step.manager)).state(step.unit);
     if (step.kind === 'reload' || step.kind === 'reset-failed') await context.manager(step.manager);

@@ -8,8 +8,6 @@ export function describeStep(step: Step): string {
   switch (step.kind) {
     case 'file':
       return `${fileVerb(step.before.exists, step.after.exists)} ${step.path}`;
-    case 'property':
-      return `${step.after === undefined ? 'give back' : 'set'} ${step.name} of ${step.unit}`;
     case 'reload':
       return step.manager === 'user' ? "reload the user's systemd" : 'reload systemd';
     case 'unit':

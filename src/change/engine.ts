@@ -33,7 +33,7 @@ export interface ChangeResult {
   /** Absent where there was nothing to do. */
   readonly id?: string;
   readonly state: 'nothing' | FinalState;
-  /** What went wrong and did not keep files and properties from being in that state, a sentence each. */
+  /** What went wrong and did not keep files and actions from being in that state, a sentence each. */
   readonly problems: readonly string[];
 }
 
@@ -94,7 +94,7 @@ export interface WayBack {
 }
 
 export interface BackResult {
-  /** Whether all files, properties and actions are as they were, and the change is over. */
+  /** Whether all files and actions are as they were, and the change is over. */
   readonly isBack: boolean;
   readonly problems: readonly string[];
 }
@@ -183,13 +183,12 @@ async function freshSteps(
 }
 
 /**
- * Steps that an interruption may have undone, by a boot: a unit that has to stand still until the change starts it, a
- * property that is set until reboot only, and actions, which reach into the kernel.
+ * Steps that an interruption may have undone, by a boot: a unit that has to stand still until the change starts it,
+ * and actions, which reach into the kernel.
  */
 function mustBeRepeated(steps: readonly Step[], number: number, { done }: Progress): boolean {
   const step = steps[number];
   if (step?.kind === 'action') return true;
-  if (step?.kind === 'property') return step.runtime;
   if (step?.kind !== 'unit' || step.verb !== 'stop') return false;
   return steps.some(
     (other, at) =>

@@ -21,7 +21,7 @@ export interface UndoStep {
  *
  * 1. Units that the change brought up stop, and those that it had stopped and has started again: they must not run on
  *    files that go away under them.
- * 2. Files, properties and actions go back, the last one first. All of them, before anything reads one.
+ * 2. Files and actions go back, the last one first. All of them, before anything reads one.
  * 3. The manager reads its files again.
  * 4. Each unit that ran before gets the one job that makes the old files take effect, where the change has its last job
  *    for it; a unit that the change only stops starts after all others. Failed states and start limits are reset first.
@@ -56,7 +56,7 @@ export function invert(steps: readonly Step[], { begun, fresh }: Done): readonly
 
 /** Whether a step is state that goes back to what it was, as opposed to jobs and checks. */
 export function isState({ kind }: Step): boolean {
-  return kind === 'file' || kind === 'property' || kind === 'action';
+  return kind === 'file' || kind === 'action';
 }
 
 /** Whether a unit in this state has processes that read its files. */
@@ -140,8 +140,7 @@ function checkBefore(step: CheckStep & Step): readonly Step[] {
 
 function swapped(step: Step): Step {
   if (step.kind === 'file') return { ...step, before: step.after, after: step.before };
-  if (step.kind === 'action') return { ...step, does: step.doesBack, doesBack: step.does };
-  return step.kind === 'property' ? { ...step, before: step.after, after: step.before } : step;
+  return step.kind === 'action' ? { ...step, does: step.doesBack, doesBack: step.does } : step;
 }
 
 /** Also those that were not begun: a reboot or somebody's daemon-reload may have shown the manager the new files. */

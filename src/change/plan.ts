@@ -31,28 +31,6 @@ export interface FileStep {
   readonly after: FileState;
 }
 
-/**
- * Sets one property of a loaded unit: `SetUnitProperties`; `after` undefined gives it back, by removing the drop-in that
- * systemd wrote for it. `before` undefined means that there is no such drop-in; taken back, it is removed again.
- */
-export interface PropertyStep {
-  readonly kind: 'property';
-  readonly manager: StepManager;
-  readonly unit: string;
-  /** Until reboot, in /run; else it lasts, in /etc. */
-  readonly runtime: boolean;
-  readonly name: string;
-  /** D-Bus signature of the value. */
-  readonly signature: string;
-  readonly before: unknown;
-  readonly after: unknown;
-  /**
-   * Set at once before the drop-in is removed, where the kernel would keep the last value otherwise: for AllowedCPUs all
-   * possible CPUs (https://github.com/systemd/systemd/issues/43846).
-   */
-  readonly release?: unknown;
-}
-
 /** `daemon-reload`: after unit files and drop-ins have changed. */
 export interface ReloadStep {
   readonly kind: 'reload';
@@ -110,7 +88,7 @@ export interface ActionStep {
 /** Of an {@link ActionStep}, and the facts that it notes: what JSON can hold. */
 export type Parameters = Readonly<Record<string, unknown>>;
 
-export type Step = (FileStep | PropertyStep | ReloadStep | UnitStep | ResetFailedStep | CheckStep | ActionStep) & {
+export type Step = (FileStep | ReloadStep | UnitStep | ResetFailedStep | CheckStep | ActionStep) & {
   /** What the step is for, one line: `Docker's cgroup driver`. Of a check what must be true: `Docker reports systemd`. */
   readonly purpose: string;
 };

@@ -2,7 +2,7 @@ import type { Parameters } from './plan.ts';
 import { decode, encode } from './stored.ts';
 
 /** What has to be known of the time before a step to take it back; the kind of the step says which. */
-export type StepFacts = FileFacts | UnitFacts | PropertyFacts | ActionFacts | NoFacts;
+export type StepFacts = FileFacts | UnitFacts | ActionFacts | NoFacts;
 
 export interface FileFacts {
   /** Folders above the file that were not there, topmost first. */
@@ -11,12 +11,6 @@ export interface FileFacts {
 
 export interface UnitFacts {
   readonly activeState: string;
-}
-
-export interface PropertyFacts {
-  /** systemd's own drop-ins of the unit as they were, and once the step is done as it left them. */
-  readonly dropIns: Readonly<Record<string, Uint8Array>>;
-  readonly dropInsAfter?: Readonly<Record<string, Uint8Array>>;
 }
 
 export interface ActionFacts {

@@ -1,8 +1,7 @@
 import { quote, SlicectlError } from '../core/errors.ts';
 import { type FileHand, fileFacts, takeFileBack, writeFile } from './files.ts';
 import type { Action, ActionTable, CheckStep, CheckTable, Step, StepManager, UnitStep } from './plan.ts';
-import type { ActionFacts, FileFacts, PropertyFacts, StepFacts } from './progress.ts';
-import { propertyFacts, setProperty, takePropertyBack } from './properties.ts';
+import type { ActionFacts, FileFacts, StepFacts } from './progress.ts';
 import type { UnitControl } from './units.ts';
 
 /** What steps work with. */
@@ -16,7 +15,6 @@ export interface Hands extends FileHand {
 /** What has to be known of the time before a step, to take it back. Changes nothing. */
 export async function factsOf(hands: Hands, step: Step): Promise<StepFacts> {
   if (step.kind === 'file') return fileFacts(hands, step);
-  if (step.kind === 'property') return propertyFacts(hands, await hands.manager(step.manager), step);
   if (step.kind === 'action') return { noted: await actionOf(hands, step.action).facts(step.parameters) };
   if (step.kind !== 'unit') return {};
   const { activeState } = await (await hands.manager(step.manager)).state(step.unit);
@@ -29,9 +27,7 @@ export async function factsOf(hands: Hands, step: Step): Promise<StepFacts> {
  */
 export async function carryOut(hands: Hands, step: Step, tag: string, facts: StepFacts): Promise<StepFacts> {
   if (step.kind === 'file') writeFile(hands, step, tag, facts as FileFacts);
-  else if (step.kind === 'property') {
-    return setProperty(hands, await hands.manager(step.manager), step, facts as PropertyFacts);
-  } else if (step.kind === 'action') {
+  else if (step.kind === 'action') {
     const { noted } = facts as ActionFacts;
     return { noted: { ...noted, ...(await actionOf(hands, step.action).carryOut(step.parameters, noted)) } };
   } else await act(hands, step);
@@ -47,9 +43,7 @@ export async function carryBack(
   facts: StepFacts | undefined,
 ): Promise<void> {
   if (original?.kind === 'file') takeFileBack(hands, original, tag, facts as FileFacts);
-  else if (original?.kind === 'property') {
-    await takePropertyBack(hands, await hands.manager(original.manager), original, facts as PropertyFacts);
-  } else if (original?.kind === 'action') {
+  else if (original?.kind === 'action') {
     await actionOf(hands, original.action).takeBack(original.parameters, (facts as ActionFacts).noted);
   } else await act(hands, step);
 }

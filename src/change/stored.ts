@@ -14,7 +14,7 @@ export interface StoredChange {
   readonly plan: Plan;
 }
 
-/** As JSON: bytes become `{"$bytes": base64}` and bigints `{"$bigint": decimal}`, anywhere in it. */
+/** As JSON: bytes become `{"$bytes": base64}`, anywhere in it. */
 export function storedText(change: StoredChange): string {
   return `${JSON.stringify({ version: FORM, ...(encode(change) as object) }, undefined, 1)}\n`;
 }
@@ -58,7 +58,6 @@ function isStep(value: unknown): boolean {
 
 const TEXTS: Readonly<Record<string, readonly string[]>> = {
   file: ['path', 'target'],
-  property: ['manager', 'unit', 'name', 'signature'],
   reload: ['manager'],
   unit: ['manager', 'unit', 'verb'],
   'reset-failed': ['manager', 'unit'],
@@ -81,7 +80,6 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** Plain JSON of anything that plans and facts hold. */
 export function encode(value: unknown): unknown {
-  if (typeof value === 'bigint') return { $bigint: value.toString() };
   if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString('base64') };
   if (Array.isArray(value)) return value.map(encode);
   if (typeof value !== 'object' || value === null) return value;
@@ -92,8 +90,7 @@ export function encode(value: unknown): unknown {
 export function decode(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(decode);
   if (typeof value !== 'object' || value === null) return value;
-  const { $bigint, $bytes } = value as Readonly<Record<string, unknown>>;
-  if (typeof $bigint === 'string') return BigInt($bigint);
+  const { $bytes } = value as Readonly<Record<string, unknown>>;
   if (typeof $bytes === 'string') return new Uint8Array(Buffer.from($bytes, 'base64'));
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, decode(inner)]));
 }

@@ -33,7 +33,7 @@ export interface UndoPreview {
  *
  * `E_HISTORY` where there is none, or a later change touched the same things; `E_CHANGED` with all three versions in
  * `data.conflicts` when somebody changed a file since; `E_FILE`, `E_PRIVILEGE`, `E_LOCKED`, all with nothing changed.
- * `E_STEP` when a file or property could not be brought back. What else failed is in `problems`.
+ * `E_STEP` when a file or an action could not be brought back. What else failed is in `problems`.
  */
 export async function undo(
   id: string | undefined,
@@ -170,8 +170,7 @@ function assertNoLater({ store }: ChangeContext, change: ChangeRecord): void {
 
 function subjectOf(step: Step): string[] {
   if (step.kind === 'file') return [step.target];
-  if (step.kind === 'action') return [...step.subjects];
-  return step.kind === 'property' ? [`${step.name} of ${step.unit}`] : [];
+  return step.kind === 'action' ? [...step.subjects] : [];
 }
 
 function begunFiles({ plan, progress }: ChangeRecord): readonly (FileStep & Step)[] {

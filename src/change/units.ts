@@ -1,7 +1,7 @@
 import type { SystemdLink } from '../backend/systemd-link.ts';
 import { busErrorName } from '../dbus/errors.ts';
 import { jobFailure } from '../dbus/jobs.ts';
-import { type Manager, type Property, typeInterface, UNIT_INTERFACE, unitPath } from '../dbus/systemd1.ts';
+import { type Manager, UNIT_INTERFACE } from '../dbus/systemd1.ts';
 import { asString } from '../dbus/values.ts';
 import { isRunning } from './invert.ts';
 import type { UnitStep } from './plan.ts';
@@ -14,11 +14,6 @@ export interface UnitControl {
   resetFailed(unit: string): Promise<void>;
   reload(): Promise<void>;
   state(unit: string): Promise<UnitState>;
-  /** Of a loaded unit, as D-Bus has it. */
-  property(unit: string, name: string): Promise<unknown>;
-  setProperty(unit: string, runtime: boolean, property: Property): Promise<void>;
-  /** Folders, each with `UNIT.d` below, into which this systemd writes what `setProperty` sets. */
-  readonly dropInFolders: readonly string[];
 }
 
 export interface UnitState {
@@ -26,20 +21,6 @@ export interface UnitState {
   readonly activeState: string;
   /** Since when it is active, in ms since 1970; 0 where it is not. */
   readonly activeSinceMs: number;
-}
-
-/** Where systemd keeps what SetUnitProperties set: for good, until reboot, and for transient units (path-lookup.c). */
-export const SYSTEM_DROP_INS = [
-  '/etc/systemd/system.control',
-  '/run/systemd/system.control',
-  '/run/systemd/transient',
-] as const;
-
-/** The same of a user's manager. */
-export function userDropIns(env: Readonly<Record<string, string | undefined>>, uid: number): readonly string[] {
-  const config = env.XDG_CONFIG_HOME || `${env.HOME ?? ''}/.config`;
-  const run = `${env.XDG_RUNTIME_DIR || `/run/user/${uid}`}/systemd`;
-  return [`${config}/systemd/user.control`, `${run}/user.control`, `${run}/transient`];
 }
 
 /** A daemon with many containers takes minutes to stop; its unit's own time limits end a job earlier. */
@@ -50,10 +31,9 @@ const NO_SUCH_UNIT = 'org.freedesktop.systemd1.NoSuchUnit';
 /**
  * A manager over D-Bus. All calls are repeated when the bus or the manager is gone for a moment: each may be done twice.
  */
-export function unitControl(link: SystemdLink, dropInFolders: readonly string[]): UnitControl {
+export function unitControl(link: SystemdLink): UnitControl {
   const ask = <T>(work: (manager: Manager) => Promise<T>): Promise<T> => link.persist(({ manager }) => work(manager));
   return {
-    dropInFolders,
     job: (verb, unit) =>
       link.persist(async ({ manager, jobs }) => {
         try {
@@ -67,8 +47,6 @@ export function unitControl(link: SystemdLink, dropInFolders: readonly string[])
     resetFailed: (unit) => ask((manager) => unlessAbsent(manager.resetFailedUnit(unit), undefined)),
     reload: () => ask((manager) => manager.reload()),
     state: (unit) => ask((manager) => unlessAbsent(readState(manager, unit), NOT_LOADED)),
-    property: (unit, name) => ask((manager) => manager.get(unitPath(unit), typeInterface(unit), name)),
-    setProperty: (unit, runtime, property) => ask((manager) => manager.setUnitProperties(unit, runtime, [property])),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { SystemdLink } from '../backend/systemd-link.ts';
 import { isRunning } from '../change/invert.ts';
 import type { Action, ActionTable, Parameters } from '../change/plan.ts';
-import { SYSTEM_DROP_INS, type UnitControl, unitControl } from '../change/units.ts';
+import { type UnitControl, unitControl } from '../change/units.ts';
 import { SlicectlError } from '../core/errors.ts';
 
 /**
@@ -9,7 +9,7 @@ import { SlicectlError } from '../core/errors.ts';
  * started in it since is somebody's payload.
  */
 export function startActions(link: SystemdLink): ActionTable {
-  const control = unitControl(link, SYSTEM_DROP_INS);
+  const control = unitControl(link);
   const start: Action = {
     assertAsPlanned: async () => undefined,
     facts: async (parameters) => ({ ran: await runs(control, unitOf(parameters)) }),

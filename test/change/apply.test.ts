@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { apply } from '../../src/change/apply.ts';
 import { interrupted, listChanges, lockStore, readChange } from '../../src/change/journal.ts';
-import type { Plan, Step } from '../../src/change/plan.ts';
+import type { Action, Plan, Step } from '../../src/change/plan.ts';
 import { previewResume, previewUndo, resume, undo } from '../../src/change/undo.ts';
 import { SlicectlError } from '../../src/core/errors.ts';
 import { DISK, type Disk } from '../../src/host/disk.ts';
@@ -485,6 +485,16 @@ describe('an interrupted change', () => {
     expect(host.unit('kubelet')).toMatchObject({ activeState: 'active', config: 'new\n' });
   });
 
+  it('does again on resume the actions that a reboot forgot', async () => {
+    const id = await interruptAt('restart docker', host.plan(turn('irq', 'all', 'few'), dockerPlan().steps));
+    host.reboot(['docker']);
+    expect(host.knob('irq')).toBe('all');
+    expect(await resume(undefined, host.context())).toMatchObject({ id, state: 'applied', problems: [] });
+    expect(host.knob('irq')).toBe('few');
+    await undo(id, host.context());
+    expect(host.knob('irq')).toBe('all');
+  });
+
   it('refuses both ways with E_CHANGED where somebody changed the file since, and undo can keep it', async () => {
     const id = await interruptAt('restart docker', dockerPlan());
     host.write('/etc/docker.conf', 'theirs\n');
@@ -493,62 +503,6 @@ describe('an interrupted change', () => {
     expect(await undo(id, host.context(), { keepChanged: true })).toMatchObject({ state: 'undone' });
     expect(host.text('/etc/docker.conf')).toBe('theirs\n');
     expect(interrupted(host.context().store)).toBeUndefined();
-  });
-});
-
-describe('property steps', () => {
-  const set = (before: unknown, after: unknown, more: object = {}): Step => ({
-    kind: 'property',
-    manager: 'system',
-    unit: 'a.slice',
-    runtime: false,
-    name: 'AllowedCPUs',
-    signature: 'ay',
-    before,
-    after,
-    purpose: 'a test',
-    ...more,
-  });
-  const file = '/etc/systemd/system.control/a.slice.d/50-AllowedCPUs.conf';
-
-  it('a property that had no value has none again, with no drop-in left', async () => {
-    const { id } = await apply(host.plan(set(undefined, '0-3')), host.context());
-    expect(host.text(file)).toBe('0-3');
-    await undo(id, host.context());
-    expect(host.tree.kind('/etc/systemd/system.control/a.slice.d')).toBe('absent');
-    expect(host.calls.at(-1)).toBe('daemon-reload');
-  });
-
-  it('is widened before it is forgotten where the step says how', async () => {
-    const { id } = await apply(host.plan(set(undefined, '0-3', { release: '0-7' })), host.context());
-    await undo(id, host.context());
-    expect(host.calls.slice(-2)).toEqual(['set AllowedCPUs of a.slice to 0-7', 'daemon-reload']);
-    expect(host.files('run')).not.toContain('systemd/system.control/a.slice.d/50-AllowedCPUs.conf');
-  });
-
-  it('a property that had a value has that again, and its drop-in as it was', async () => {
-    mkdirSync(join(host.root, 'etc/systemd/system.control/a.slice.d'), { recursive: true });
-    host.write(file, '0-5');
-    const { id } = await apply(host.plan(set('0-5', '0-3')), host.context());
-    await undo(id, host.context());
-    expect(host.text(file)).toBe('0-5');
-    expect(host.tree.kind('/run/systemd/system.control/a.slice.d')).toBe('absent');
-  });
-
-  it('refuses when the property is not as the plan found it', async () => {
-    expect(await errorOf(apply(host.plan(set('0-5', '0-3')), host.context()))).toMatchObject({ code: 'E_CHANGED' });
-    mkdirSync(join(host.root, 'etc/systemd/system.control/a.slice.d'), { recursive: true });
-    host.write(file, '0-1');
-    expect(await errorOf(apply(host.plan(set(undefined, '0-3')), host.context()))).toMatchObject({ code: 'E_CHANGED' });
-  });
-
-  it('gives a property back as a step of its own', async () => {
-    mkdirSync(join(host.root, 'etc/systemd/system.control/a.slice.d'), { recursive: true });
-    host.write(file, '0-5');
-    const { id } = await apply(host.plan(set('0-5', undefined)), host.context());
-    expect(host.tree.kind(file)).toBe('absent');
-    await undo(id, host.context());
-    expect(host.text(file)).toBe('0-5');
   });
 });
 
@@ -590,6 +544,15 @@ describe('actions', () => {
     host.reboot([]);
     expect(await undo(id, host.context())).toMatchObject({ state: 'undone', problems: [] });
     expect(host.knob('irq')).toBe('all');
+  });
+
+  it('get on the way back what they noted before and after', async () => {
+    const { id } = await apply(host.plan(turn('irq', 'all', 'few')), host.context());
+    const given: unknown[] = [];
+    const takeBack: Action['takeBack'] = async (_, facts) => void given.push(facts);
+    const actions = { turn: { ...(host.actions.turn as Action), takeBack } };
+    await undo(id, { ...host.context(), actions });
+    expect(given).toEqual([{ was: 'all', turned: true }]);
   });
 
   it('under a later change of the same thing are not pulled away', async () => {

@@ -81,7 +81,6 @@ export class ModelHost {
   }
 
   readonly control: UnitControl = {
-    dropInFolders: ['/etc/systemd/system.control', '/run/systemd/system.control'],
     job: async (verb, unit) => {
       this.#call(`${verb} ${unit}`);
       if (verb === 'stop') this.setUnit(unit, { activeState: 'inactive' });
@@ -96,13 +95,6 @@ export class ModelHost {
     state: async (unit) => {
       const { activeState, sinceMs } = this.unit(unit);
       return { activeState, activeSinceMs: activeState === 'active' ? sinceMs : 0 };
-    },
-    property: async (unit, name) => this.tree.text(`/etc/systemd/system.control/${unit}.d/50-${name}.conf`),
-    setProperty: async (unit, runtime, [name, , value]) => {
-      this.#call(`set ${name} of ${unit} to ${String(value)}`);
-      const folder = join(this.root, runtime ? '/run' : '/etc', `systemd/system.control/${unit}.d`);
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(join(folder, `50-${name}.conf`), String(value));
     },
   };
 

@@ -1,16 +1,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { SystemdLink } from '../../src/backend/systemd-link.ts';
-import { SYSTEM_DROP_INS, type UnitControl, unitControl, userDropIns } from '../../src/change/units.ts';
+import { type UnitControl, unitControl } from '../../src/change/units.ts';
 import { type Daemon, describeWithBus, startDaemon } from '../fake/daemon.ts';
 import { FakeSystemd } from '../fake/systemd.ts';
-
-it("knows the folders of a user's systemd", () => {
-  expect(userDropIns({ HOME: '/home/a', XDG_RUNTIME_DIR: '/run/user/7' }, 7)).toEqual([
-    '/home/a/.config/systemd/user.control',
-    '/run/user/7/systemd/user.control',
-    '/run/user/7/systemd/transient',
-  ]);
-});
 
 describeWithBus('a manager over D-Bus', () => {
   let daemon: Daemon;
@@ -23,7 +15,7 @@ describeWithBus('a manager over D-Bus', () => {
     systemd = await FakeSystemd.start(daemon.path);
     const environment = { env: { DBUS_SESSION_BUS_ADDRESS: `unix:path=${daemon.path}` }, uid: 1000 };
     link = new SystemdLink('user', environment, { jobTimeoutMs: 2000, patienceMs: 3000 });
-    control = unitControl(link, SYSTEM_DROP_INS);
+    control = unitControl(link);
     systemd.units.set('docker.service', { properties: new Map(), activeState: 'active', refs: 0 });
   });
 
@@ -57,10 +49,5 @@ describeWithBus('a manager over D-Bus', () => {
     await systemd.connect();
     await job;
     expect(systemd.callsOf('RestartUnit')).toHaveLength(1);
-  });
-
-  it('sets a property for good or until reboot', async () => {
-    await control.setProperty('docker.service', true, ['CPUWeight', 't', 100n]);
-    expect(systemd.callsOf('SetUnitProperties')[0]?.body.slice(0, 2)).toEqual(['docker.service', true]);
   });
 });

@@ -12,6 +12,17 @@ const file = (text: string | Uint8Array, mode = 0o644): FileState => ({
   gid: 0,
 });
 
+const TURN: Plan['steps'][number] = {
+  kind: 'action',
+  action: 'cpus.unit',
+  parameters: { unit: 'system.slice', before: '', after: '0-5' },
+  does: 'confine system.slice to CPUs 0-5',
+  doesBack: 'give system.slice all CPUs again',
+  details: ['AllowedCPUs not set → 0-5'],
+  subjects: ['AllowedCPUs of system.slice'],
+  purpose: 'system CPUs',
+};
+
 const PLAN: Plan = {
   title: 'align cgroup drivers to systemd',
   root: '/',
@@ -60,6 +71,12 @@ impact: 2 containers stop
 
 refused: pods run on this node; drain it; --drained allows it
 `);
+  });
+
+  it('has of an action what it does and what changes', () => {
+    expect(planText({ ...PLAN, steps: [TURN], refusals: [], notes: [] }, { colour: false })).toContain(
+      ' 1 confine system.slice to CPUs 0-5: system CPUs\n     AllowedCPUs not set → 0-5\n',
+    );
   });
 
   it('does not say that there is nothing to do where it is refused', () => {
@@ -118,20 +135,12 @@ describe('a plan for programs', () => {
     });
   });
 
-  it('has bytes that are no UTF-8 as Latin-1, and 64-bit numbers as text', () => {
+  it('has all of an action', () => {
+    expect(planJson({ ...PLAN, steps: [TURN] }).steps).toEqual([TURN]);
+  });
+
+  it('has bytes that are no UTF-8 as Latin-1', () => {
     expect(diffText(file(Uint8Array.from([0xe4, 10])), file(Uint8Array.from([0xf6, 10])))).toContain('-ä\n+ö\n');
-    const property = {
-      kind: 'property',
-      manager: 'system',
-      unit: 'a.slice',
-      runtime: false,
-      name: 'MemoryMax',
-      signature: 't',
-      before: undefined,
-      after: 1n << 62n,
-      purpose: 'x',
-    } as const;
-    expect(planJson({ ...PLAN, steps: [property] }).steps[0]).toMatchObject({ after: '4611686018427387904' });
   });
 });
 

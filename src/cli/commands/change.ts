@@ -6,7 +6,7 @@ import { describeStep } from '../../change/describe.ts';
 import type { ChangeContext, ChangeResult, StepEvent } from '../../change/engine.ts';
 import { openStore } from '../../change/journal.ts';
 import type { ActionTable, CheckTable, Plan } from '../../change/plan.ts';
-import { SYSTEM_DROP_INS, unitControl, userDropIns } from '../../change/units.ts';
+import { unitControl } from '../../change/units.ts';
 import { SlicectlError } from '../../core/errors.ts';
 import type { DriverHost } from '../../drivers/model.ts';
 import { DISK } from '../../host/disk.ts';
@@ -132,10 +132,9 @@ async function attend<T>({ json }: CarryOutOptions, work: (attended: Attended) =
 
 /** What a change works with on this host. */
 export function contextOf({ tree, live, self }: DriverHost, { checks, actions }: Means): ChangeContext {
-  const { uid, env } = self;
   return {
     tree,
-    uid,
+    uid: self.uid,
     disk: DISK,
     checks,
     actions,
@@ -143,7 +142,7 @@ export function contextOf({ tree, live, self }: DriverHost, { checks, actions }:
     manager: async (which) => {
       const link = which === 'system' ? live?.system : live?.user;
       if (link === undefined) throw noManager(which);
-      return unitControl(link, which === 'system' ? SYSTEM_DROP_INS : userDropIns(env, uid));
+      return unitControl(link);
     },
   };
 }

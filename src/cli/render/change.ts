@@ -40,8 +40,7 @@ export interface PlanJson {
 
 /**
  * A step as in a plan, with what it does in words. Of a file's content only the difference is given, since the rest may
- * hold secrets: `diff` is a unified diff, of the bytes as Latin-1 where they are not UTF-8. 64-bit numbers are text, bytes
- * are lists of numbers.
+ * hold secrets: `diff` is a unified diff, of the bytes as Latin-1 where they are not UTF-8.
  */
 export type StepJson = Readonly<Record<string, unknown>> & { readonly kind: Step['kind']; readonly does: string };
 
@@ -53,7 +52,7 @@ export function planJson(plan: Plan): PlanJson {
 
 export function stepJson(step: Step): StepJson {
   const does = describeStep(step);
-  if (step.kind !== 'file') return { does, ...(plain(step) as { kind: Step['kind'] }) };
+  if (step.kind !== 'file') return { does, ...step };
   const { kind, path, target, before, after, purpose } = step;
   const states = { before: stateJson(before), after: stateJson(after) };
   return { does, kind, path, target, purpose, ...states, diff: diffText(before, after) };
@@ -65,14 +64,6 @@ function stateJson(state: FileState): Readonly<Record<string, unknown>> {
   return { exists: true, size: bytes.length, mode: octal(mode), uid, gid };
 }
 
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') return value.toString();
-  if (value instanceof Uint8Array) return [...value];
-  if (Array.isArray(value)) return value.map(plain);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
-}
-
 function stepsLines(steps: readonly Step[], style: ChangeStyle): string[] {
   if (steps.length === 0) return ['nothing to do'];
   return steps.flatMap((step, at) => [`${String(at + 1).padStart(2)} ${stepLine(step)}`, ...detailLines(step, style)]);
@@ -81,8 +72,6 @@ function stepsLines(steps: readonly Step[], style: ChangeStyle): string[] {
 /** What a step changes, for people. */
 export function detailLines(step: Step, style: ChangeStyle): string[] {
   if (step.kind === 'file') return fileLines(step, style);
-  if (step.kind === 'property')
-    return [`     ${shown(step.before)} → ${shown(step.after)}${step.runtime ? ' until reboot' : ''}`];
   if (step.kind === 'action') return (step.details ?? []).map((line) => `     ${visible(line)}`);
   if (step.kind !== 'unit' || !step.reset || step.reset.length === 0) return [];
   return [`     after resetting the failed state and start limit of ${visible(step.reset.join(' and '))}`];
@@ -91,10 +80,6 @@ export function detailLines(step: Step, style: ChangeStyle): string[] {
 function fileLines({ before, after }: FileStep, { colour }: ChangeStyle): string[] {
   const words = modeWords(before, after);
   return [...diffLines(before, after, colour), ...(words === '' ? [] : [`     ${words}`])];
-}
-
-function shown(value: unknown): string {
-  return value === undefined ? 'not set' : visible(JSON.stringify(plain(value)));
 }
 
 const NOTE_COLOURS = { impact: 'yellow', warning: 'yellow', info: 'dim' } as const;

@@ -6,7 +6,7 @@ import { fileStep } from '../../../src/change/file-step.ts';
 import { openStore } from '../../../src/change/journal.ts';
 import type { Step } from '../../../src/change/plan.ts';
 import { undo } from '../../../src/change/undo.ts';
-import { SYSTEM_DROP_INS, unitControl } from '../../../src/change/units.ts';
+import { unitControl } from '../../../src/change/units.ts';
 import { parseIndexSet } from '../../../src/core/cpuset.ts';
 import { SlicectlError } from '../../../src/core/errors.ts';
 import { proveUnit } from '../../../src/cpus/hold/proof.ts';
@@ -39,7 +39,7 @@ const context: ChangeContext = {
   checks: cpuChecks(host),
   actions: cpuActions(host),
   store: openStore(tree, readSelf()),
-  manager: async () => unitControl(link, SYSTEM_DROP_INS),
+  manager: async () => unitControl(link),
   onProgress: ({ what, number }) => {
     if (what === 'begin' && number === order.killAt) process.kill(process.pid, 'SIGKILL');
   },
