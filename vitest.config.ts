@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // unit: pure code, private buses and temporary folders. host: this machine's own kernel and terminal.
-// lab: containers and emulated machines, one file at a time, since each wants the whole machine.
+// lab: containers and emulated machines, two files at a time: a container is waiting for most of the time, and an
+// emulated machine keeps one CPU busy. Each file has machines of its own.
 // A state that comes by itself is waited for long, since it comes late on a machine that is busy.
 export default defineConfig({
   test: {
@@ -30,7 +31,7 @@ export default defineConfig({
         test: {
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
-          fileParallelism: false,
+          maxWorkers: 2,
           testTimeout: 600_000,
           hookTimeout: 1_800_000,
           sequence: { groupOrder: 2 },

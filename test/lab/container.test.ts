@@ -13,7 +13,7 @@ describe('inside a container without systemd', () => {
   let place: Machine;
 
   beforeAll(async () => {
-    place = await machine('v2-257');
+    place = await machine('v2-257.container');
   });
 
   const inside = (script: string) => place.exec(['sh', '-c', `${CONTAINER} '${INSIDE}${script}'`]);

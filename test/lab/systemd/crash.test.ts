@@ -31,7 +31,7 @@ if (when === 'gate-dies') {
 describe.each(CONTAINERS)('a launch that breaks off on $name', ({ name }) => {
   let lab: Lab;
   beforeAll(async () => {
-    lab = await Lab.open(name, 'scope');
+    lab = await Lab.open(name, 'crash');
     await lab.out(`cat >/tmp/slow.mjs <<'END'\n${SLOW_LAUNCH}\nEND\nrm -f /tmp/has-run /tmp/ready`);
   });
 

@@ -16,7 +16,7 @@ interface Dry {
 describe.each(CONTAINERS)('limits on $name', ({ name }) => {
   let lab: Lab;
   beforeAll(async () => {
-    lab = await Lab.open(name, 'user');
+    lab = await Lab.open(name, 'force');
   });
 
   it.each([

@@ -4,7 +4,7 @@ import { CONTAINERS, Lab } from './support.ts';
 describe.each(CONTAINERS)('names of units on $name', ({ name }) => {
   let lab: Lab;
   beforeAll(async () => {
-    lab = await Lab.open(name, 'scope');
+    lab = await Lab.open(name, 'names');
   });
 
   it('a name that runs is refused and the running unit is not touched', async () => {
