@@ -5,7 +5,7 @@ import type { ReservationRecord } from '../../src/cpus/model.ts';
 import { parseRecord, readRecords, recordPath, recordText } from '../../src/cpus/record.ts';
 import { RootTree } from '../../src/host/root-tree.ts';
 import { FakeHost } from './fake-host.ts';
-import { recordOf } from './reserve-ground.ts';
+import { recordOf } from './ground.ts';
 
 const sets = fc.uniqueArray(fc.nat(8191), { minLength: 1, maxLength: 20 }).map((all) => all.sort((a, b) => a - b));
 const slices = fc.stringMatching(/^[a-z0-9:_.\\]{1,12}$/).map((stem) => `${stem}.slice`);

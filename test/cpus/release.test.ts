@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { planRelease } from '../../src/cpus/release.ts';
 import { RootTree } from '../../src/host/root-tree.ts';
 import { FakeHost } from './fake-host.ts';
-import { factsOf, recordOf, taskOf } from './reserve-ground.ts';
+import { factsOf, recordOf, taskOf } from './ground.ts';
 
 describe('a plan to release', () => {
   const records = [recordOf('a.slice', '2-3'), recordOf('db.slice', '6-7')];

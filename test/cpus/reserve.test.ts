@@ -7,7 +7,7 @@ import { wantedFor } from '../../src/cpus/want.ts';
 import { parseKernelLine } from '../../src/host/kernel-line.ts';
 import { RootTree } from '../../src/host/root-tree.ts';
 import { FakeHost, GUEST_8, topologyOf } from './fake-host.ts';
-import { factsOf, groupOf, recordOf, set, taskOf, unitOf } from './reserve-ground.ts';
+import { factsOf, groupOf, recordOf, set, taskOf, unitOf } from './ground.ts';
 
 function request(more: Partial<ReserveRequest> = {}): ReserveRequest {
   return {

@@ -8,7 +8,7 @@ import { stepsTo } from '../../src/cpus/steps.ts';
 import { wantedFor } from '../../src/cpus/want.ts';
 import { RootTree } from '../../src/host/root-tree.ts';
 import { FakeHost } from './fake-host.ts';
-import { factsOf, groupOf, recordOf, set, taskOf, unitOf } from './reserve-ground.ts';
+import { factsOf, groupOf, recordOf, set, taskOf, unitOf } from './ground.ts';
 
 /** What is to be done on a host with these records, so that those hold. */
 function stepsOn(host: FakeHost, facts: CpuFacts, records: readonly ReservationRecord[]): readonly Step[] {

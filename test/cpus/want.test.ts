@@ -4,7 +4,7 @@ import { intersection, printIndexSet, union } from '../../src/core/cpuset.ts';
 import type { CpuFacts, ReservationRecord } from '../../src/cpus/model.ts';
 import { wantedFor } from '../../src/cpus/want.ts';
 import { GUEST_8, topologyOf } from './fake-host.ts';
-import { factsOf, groupOf, recordOf, set, unitOf } from './reserve-ground.ts';
+import { factsOf, groupOf, recordOf, set, unitOf } from './ground.ts';
 
 const files = (facts: CpuFacts, ...records: ReservationRecord[]): Record<string, string> =>
   Object.fromEntries(wantedFor(facts, records).files.map(({ path, text }) => [path, settings(text)]));

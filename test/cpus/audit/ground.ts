@@ -5,66 +5,33 @@ import type { GroupCpus, GroupTree } from '../../../src/cpus/groups.ts';
 import type { CpuFacts, ReservationRecord, UnitFacts, Wanted } from '../../../src/cpus/model.ts';
 import type { Task } from '../../../src/host/tasks.ts';
 import { type FakeMachine, GUEST_8, topologyOf } from '../fake-host.ts';
+import { factsOf, groupOf, recordOf, taskOf, unitOf } from '../ground.ts';
 
 export const SYSTEM: IndexSet = indicesTo(5);
 export const ALL: IndexSet = indicesTo(7);
 
 /** Payload CPUs 6-7, system CPUs 0-5. */
-export const DB: ReservationRecord = {
-  name: 'db.slice',
-  cpus: [6, 7],
-  memoryNodes: [],
-  keep: [],
-  partition: undefined,
-  interrupts: false,
-  workqueues: false,
-  kernelThreads: false,
-  kubelet: false,
-  runtime: false,
-  whileUnit: undefined,
-};
+export const DB: ReservationRecord = recordOf('db.slice', '6-7');
 
 let nextTid = 100;
 
 export function task(cgroup: string, allowed: IndexSet, other: Partial<Task> = {}): Task {
   nextTid += 1;
-  const tid = other.tid ?? nextTid;
-  return {
-    tid,
-    pid: tid,
-    name: 'work',
-    kind: 'user',
-    state: 'S',
-    cgroup,
-    cpusetV1: undefined,
-    allowed,
-    cpu: 0,
-    involuntary: 0n,
-    noSetAffinity: false,
-    ...other,
-  };
+  return taskOf('work', cgroup, { tid: nextTid, pid: other.tid ?? nextTid, allowed, ...other });
 }
 
-export function group(path: string, asked: IndexSet | undefined, effective: IndexSet, other: Partial<GroupCpus> = {}) {
-  return { path, unit: path.slice(1), asked, effective, partition: undefined, ...other };
+export function group(
+  path: string,
+  asked: IndexSet | undefined,
+  effective: IndexSet,
+  other: Partial<GroupCpus> = {},
+): GroupCpus {
+  return groupOf(path, '', { asked, effective, ...other });
 }
 
+/** As slicectl confined it: nobody else gave it CPUs. */
 export function unit(name: string, allowed: IndexSet, other: Partial<UnitFacts> = {}): UnitFacts {
-  const usual = {
-    name,
-    activeState: 'active',
-    allowed,
-    effective: allowed,
-    affinity: [],
-    cgroup: `/${name}`,
-    slice: '',
-    memoryNodes: [],
-    dropIns: [],
-    given: [],
-    givenNodes: [],
-    isTransient: false,
-  };
-  return { ...usual, ...other };
+  return unitOf(name, { allowed, effective: allowed, given: [], ...other });
 }
 
 export interface ViewChange {
@@ -93,21 +60,9 @@ export function viewWith({ records = [DB], tasks = [], tree, machine, facts, wan
     ],
     ...tree,
   };
-  const line = { isolcpus: undefined, nohzFull: undefined, rcuNocbs: undefined, irqaffinity: undefined };
   return {
-    facts: {
+    facts: factsOf({
       topology,
-      kernelLine: {
-        ...line,
-        kthreadCpus: undefined,
-        systemdCpuAffinity: undefined,
-        maxcpus: undefined,
-        nosmt: undefined,
-        unifiedCgroupHierarchy: undefined,
-        problems: [],
-      },
-      kernel: [6, 12],
-      systemd: 257,
       groups,
       units: [
         unit('init.scope', SYSTEM),
@@ -116,16 +71,10 @@ export function viewWith({ records = [DB], tasks = [], tree, machine, facts, wan
         unit('db.slice', [6, 7]),
       ],
       tasks,
-      interrupts: { lines: [], defaultAffinity: undefined },
-      workqueues: undefined,
-      kubelet: undefined,
       records,
-      cgroups: 'unified',
-      hasCpuset: true,
-      irqbalance: undefined,
       boot: { isInstalled: true, ownText: undefined, program: [] },
       ...facts,
-    },
+    }),
     wanted: {
       system: without(
         all,
