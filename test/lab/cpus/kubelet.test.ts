@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CpuLab, isAsked, NUMA_MACHINES } from './support.ts';
+import { CpuLab, NUMA_MACHINES } from './support.ts';
 
 const CONFIG = '/var/lib/kubelet/config.yaml';
 const STATE = '/var/lib/kubelet/cpu_manager_state';
@@ -31,14 +31,13 @@ sleep infinity &
 wait $!
 `;
 
-const [machine] = NUMA_MACHINES;
 const RESERVE = ['cpus', 'reserve', '--kubelet', '--cpus', '4-7'];
 
-describe.skipIf(!isAsked)('a kubelet (SLICECTL_LAB=numa-257 runs it)', () => {
+describe.each(NUMA_MACHINES)('a kubelet on $name', ({ name }) => {
   let lab: CpuLab;
 
   beforeAll(async () => {
-    lab = await CpuLab.open(machine?.name ?? 'numa-257', 'kubelet');
+    lab = await CpuLab.open(name, 'kubelet');
     // Its own stand-in waits for Docker, which this one does without.
     await lab.out('lab-kubelet systemd docker; systemctl stop kubelet; cat >/usr/bin/kubelet', { input: KUBELET });
     await lab.out('systemctl reset-failed kubelet; systemctl start kubelet');

@@ -1,156 +1,125 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Mask } from './masks.ts';
-import { CpuLab, EVERYWHERE, isAsked, NUMA_MACHINES } from './support.ts';
+import { expectAlone, expectNoTrace, KERNEL_TOO, PAYLOAD, RESERVE, SYSTEM, strangers } from './reservation.ts';
+import { CpuLab, EVERYWHERE, NUMA_MACHINES } from './support.ts';
 
-const PAYLOAD = '4-7';
-const SYSTEM = '0-3';
-const RESERVE = ['cpus', 'reserve', '--cores', '2', '--numa-node', '1', '--for', 'payload.slice', '--yes'];
-const KERNEL_TOO = ['--irqs', '--workqueues', '--kernel-threads'];
-const FILES =
-  'find /etc/systemd /run/systemd/system /run/systemd/system.control /run/systemd/transient /etc/slicectl /run/slicectl/reservations -type f \\( -path "*slicectl*" -o -name "50-Allowed*" \\) 2>/dev/null; true';
+describe.each(NUMA_MACHINES)('a reservation of node 1 on $name', ({ name }) => {
+  let lab: CpuLab;
+  const groups: string[] = [];
 
-/** Threads of processes that may run on payload CPUs, outside of the payload slice: `cgroup comm`. */
-function strangers(masks: readonly Mask[]): readonly string[] {
-  return masks
-    .filter(({ kind, cgroup }) => kind === 'user' && !cgroup.startsWith('/payload.slice'))
-    .map(({ cgroup, comm }) => `${cgroup} ${comm}`);
-}
+  beforeAll(async () => {
+    lab = await CpuLab.open(name, 'reserve');
+    // Docker starts slowly, and more so beside busy loops.
+    for (const where of EVERYWHERE.toReversed()) groups.push((await lab.busy(where)).cgroup);
+  });
 
-describe.skipIf(!isAsked).each(NUMA_MACHINES)(
-  'a reservation of node 1 on $name (SLICECTL_LAB=$name runs it)',
-  ({ name }) => {
-    let lab: CpuLab;
-    const groups: string[] = [];
+  afterAll(() => lab.down());
 
-    /** No stranger may run there, and none was seen there for a while. */
-    const expectAlone = async (): Promise<void> => {
-      expect(strangers(await lab.whoMayRunOn(PAYLOAD))).toEqual([]);
-      const ran = (await lab.seenRunning(3)).filter(({ cpus }) => cpus.some((cpu) => cpu >= 4));
-      expect(ran.filter(({ cgroup }) => !cgroup.startsWith('/payload.slice'))).toEqual([]);
-    };
+  it('begins with everybody everywhere', async () => {
+    const everywhere = new Set(strangers(await lab.whoMayRunOn(PAYLOAD)).map((line) => line.split(' ')[1]));
+    expect(everywhere).toContain('busy');
+    expect(everywhere).toContain('systemd');
+    expect(groups.map((path) => path.replace(/[0-9a-f]{64}/, 'ID'))).toEqual([
+      '/docker/ID',
+      '/system.slice/docker-ID.scope',
+      '/machine.slice/busy-machine.service',
+      '/busy-root.service',
+      '/user.slice/user-1000.slice/user@1000.service/app.slice/busy-manager.service',
+      expect.stringMatching(/^\/user\.slice\/user-1000\.slice\/session-c?\d+\.scope$/),
+      '/user.slice/busy-user.service',
+      '/system.slice/busy-system.service',
+    ]);
+    expect((await lab.sh(`dmesg | grep -iE 'rcu.*stall|soft lockup|hung task'`)).stdout).toBe('');
+  });
 
-    /** As it was before anything: no file of ours, and no user task with fewer CPUs than all. */
-    const expectNoTrace = async (): Promise<void> => {
-      expect(await lab.out(FILES)).toBe('');
-      const narrow = (await lab.masks()).filter(({ kind, allowed }) => kind === 'user' && allowed.length < 8);
-      expect(narrow.map(({ cgroup, comm, allowed }) => `${cgroup} ${comm} ${allowed}`)).toEqual([]);
-    };
+  it('says what it would do, and does nothing', async () => {
+    const { stdout } = await lab.done(...RESERVE, ...KERNEL_TOO, '--dry-run');
+    expect(stdout).toContain(`payload CPUs ${PAYLOAD}`);
+    expect(stdout).toContain('busy-root.service');
+    await expectNoTrace(lab);
+  });
 
-    beforeAll(async () => {
-      lab = await CpuLab.open(name, 'reserve');
-      // Docker starts slowly, and more so beside busy loops.
-      for (const where of EVERYWHERE.toReversed()) groups.push((await lab.busy(where)).cgroup);
-    });
+  it('keeps services, users, sessions, machines, containers of both drivers and services of the root slice off', async () => {
+    await lab.done(...RESERVE, ...KERNEL_TOO);
+    await expectAlone(lab);
+    expect(await lab.cpuset('/system.slice')).toMatchObject({ asked: SYSTEM, effective: SYSTEM });
+    expect(await lab.cpuset('/payload.slice')).toMatchObject({ asked: PAYLOAD, effective: PAYLOAD });
+  });
 
-    afterAll(() => lab.down());
+  it('keeps interrupts, workers and kernel threads off where the kernel lets it', async () => {
+    const others = (await lab.whoMayRunOn(PAYLOAD)).filter(({ kind }) => kind !== 'user');
+    expect(others.filter(({ kind }) => kind === 'movable').map(({ comm }) => comm)).toEqual([]);
+    expect(await lab.out('cat /sys/devices/virtual/workqueue/cpumask /proc/irq/default_smp_affinity')).toMatch(
+      /^0*f\n0*f$/,
+    );
+  });
 
-    it('begins with everybody everywhere', async () => {
-      const everywhere = new Set(strangers(await lab.whoMayRunOn(PAYLOAD)).map((line) => line.split(' ')[1]));
-      expect(everywhere).toContain('busy');
-      expect(everywhere).toContain('systemd');
-      expect(groups.map((path) => path.replace(/[0-9a-f]{64}/, 'ID'))).toEqual([
-        '/docker/ID',
-        '/system.slice/docker-ID.scope',
-        '/machine.slice/busy-machine.service',
-        '/busy-root.service',
-        '/user.slice/user-1000.slice/user@1000.service/app.slice/busy-manager.service',
-        expect.stringMatching(/^\/user\.slice\/user-1000\.slice\/session-c?\d+\.scope$/),
-        '/user.slice/busy-user.service',
-        '/system.slice/busy-system.service',
-      ]);
-      expect((await lab.sh(`dmesg | grep -iE 'rcu.*stall|soft lockup|hung task'`)).stdout).toBe('');
-    });
+  it('has nothing to do a second time', async () => {
+    expect((await lab.done(...RESERVE, ...KERNEL_TOO)).stdout).toContain('nothing to do');
+  });
 
-    it('says what it would do, and does nothing', async () => {
-      const { stdout } = await lab.done(...RESERVE, ...KERNEL_TOO, '--dry-run');
-      expect(stdout).toContain(`payload CPUs ${PAYLOAD}`);
-      expect(stdout).toContain('busy-root.service');
-      await expectNoTrace();
-    });
+  it('holds for slices, services and sessions made afterwards, and over daemon-reload', async () => {
+    await lab.busy('late.slice');
+    await lab.busy('system.slice', { name: 'busy-later' });
+    await lab.out('systemctl daemon-reload');
+    await lab.busy('system.slice', { name: 'busy-last' });
+    await expectAlone(lab);
+  });
 
-    it('keeps services, users, sessions, machines, containers of both drivers and services of the root slice off', async () => {
-      await lab.done(...RESERVE, ...KERNEL_TOO);
-      await expectAlone();
-      expect(await lab.cpuset('/system.slice')).toMatchObject({ asked: SYSTEM, effective: SYSTEM });
-      expect(await lab.cpuset('/payload.slice')).toMatchObject({ asked: PAYLOAD, effective: PAYLOAD });
-    });
+  it('gives the payload its CPUs', async () => {
+    const { pids } = await lab.busy('payload.slice', { loops: 4, flat: true });
+    const own = (await lab.masks()).filter(({ pid }) => pids.includes(pid));
+    expect(own.map(({ allowed }) => allowed.join())).toEqual(pids.map(() => '4,5,6,7'));
+    const shares = await lab.busyShares(5);
+    for (const cpu of [4, 5, 6, 7]) expect(shares[cpu]).toBeGreaterThan(0.5);
+    await lab.out(`systemctl stop busy-payload.service`);
+  });
 
-    it('keeps interrupts, workers and kernel threads off where the kernel lets it', async () => {
-      const others = (await lab.whoMayRunOn(PAYLOAD)).filter(({ kind }) => kind !== 'user');
-      expect(others.filter(({ kind }) => kind === 'movable').map(({ comm }) => comm)).toEqual([]);
-      expect(await lab.out('cat /sys/devices/virtual/workqueue/cpumask /proc/irq/default_smp_affinity')).toMatch(
-        /^0*f\n0*f$/,
-      );
-    });
+  it('is found in order by an audit, with who ran there', async () => {
+    const { stdout, stderr, code } = await lab.slicectl(['cpus', 'audit']);
+    expect(`${stdout}${stderr}`).toContain(`payload CPUs ${PAYLOAD}`);
+    expect(code, stdout).toBe(0);
+  });
 
-    it('has nothing to do a second time', async () => {
-      expect((await lab.done(...RESERVE, ...KERNEL_TOO)).stdout).toContain('nothing to do');
-    });
+  it('is found broken when somebody reverts it, and mended', async () => {
+    await lab.out(
+      'systemctl revert system.slice user.slice; rm -r /etc/systemd/system/slice.d; systemctl daemon-reload',
+    );
+    await lab.busy('system.slice', { name: 'busy-reverted' });
+    const { code, stdout } = await lab.slicectl(['cpus', 'audit', '--window', '0']);
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/slice\.d\/.*slicectl/);
+    await lab.done('cpus', 'audit', '--window', '0', '--fix', '--yes');
+    await expectAlone(lab);
+  });
 
-    it('holds for slices, services and sessions made afterwards, and over daemon-reload', async () => {
-      await lab.busy('late.slice');
-      await lab.busy('system.slice', { name: 'busy-later' });
-      await lab.out('systemctl daemon-reload');
-      await lab.busy('system.slice', { name: 'busy-last' });
-      await expectAlone();
-    });
+  it('holds after a boot, from the first process on, with what systemd cannot keep by itself', async () => {
+    await lab.reboot();
+    await lab.until('systemctl is-active slicectl-cpus.service');
+    for (const where of ['system.slice', 'user', 'late.slice'] as const) await lab.busy(where);
+    await expectAlone(lab);
+    const others = (await lab.whoMayRunOn(PAYLOAD)).filter(({ kind }) => kind === 'movable');
+    expect(others.map(({ comm }) => comm)).toEqual([]);
+    expect((await lab.slicectl(['cpus', 'audit', '--window', '0'])).code).toBe(0);
+  });
 
-    it('gives the payload its CPUs', async () => {
-      const { pids } = await lab.busy('payload.slice', { loops: 4, flat: true });
-      const own = (await lab.masks()).filter(({ pid }) => pids.includes(pid));
-      expect(own.map(({ allowed }) => allowed.join())).toEqual(pids.map(() => '4,5,6,7'));
-      const shares = await lab.busyShares(5);
-      for (const cpu of [4, 5, 6, 7]) expect(shares[cpu]).toBeGreaterThan(0.5);
-      await lab.out(`systemctl stop busy-payload.service`);
-    });
+  it('is released without a trace, and no process stays narrow', async () => {
+    await lab.done('cpus', 'release', 'payload.slice', '--yes');
+    await expectNoTrace(lab);
+    expect(await lab.out('cat /sys/devices/virtual/workqueue/cpumask /proc/irq/default_smp_affinity')).toMatch(
+      /^0*ff\n0*ff$/,
+    );
+    await lab.out('systemctl stop busy-late.service; systemctl daemon-reload');
+    await expectNoTrace(lab);
+  });
 
-    it('is found in order by an audit, with who ran there', async () => {
-      const { stdout, stderr, code } = await lab.slicectl(['cpus', 'audit']);
-      expect(`${stdout}${stderr}`).toContain(`payload CPUs ${PAYLOAD}`);
-      expect(code, stdout).toBe(0);
-    });
-
-    it('is found broken when somebody reverts it, and mended', async () => {
-      await lab.out(
-        'systemctl revert system.slice user.slice; rm -r /etc/systemd/system/slice.d; systemctl daemon-reload',
-      );
-      await lab.busy('system.slice', { name: 'busy-reverted' });
-      const { code, stdout } = await lab.slicectl(['cpus', 'audit', '--window', '0']);
-      expect(code).toBe(3);
-      expect(stdout).toMatch(/slice\.d\/.*slicectl/);
-      await lab.done('cpus', 'audit', '--window', '0', '--fix', '--yes');
-      await expectAlone();
-    });
-
-    it('holds after a boot, from the first process on, with what systemd cannot keep by itself', async () => {
-      await lab.reboot();
-      await lab.until('systemctl is-active slicectl-cpus.service');
-      for (const where of ['system.slice', 'user', 'late.slice'] as const) await lab.busy(where);
-      await expectAlone();
-      const others = (await lab.whoMayRunOn(PAYLOAD)).filter(({ kind }) => kind === 'movable');
-      expect(others.map(({ comm }) => comm)).toEqual([]);
-      expect((await lab.slicectl(['cpus', 'audit', '--window', '0'])).code).toBe(0);
-    });
-
-    it('is released without a trace, and no process stays narrow', async () => {
-      await lab.done('cpus', 'release', 'payload.slice', '--yes');
-      await expectNoTrace();
-      expect(await lab.out('cat /sys/devices/virtual/workqueue/cpumask /proc/irq/default_smp_affinity')).toMatch(
-        /^0*ff\n0*ff$/,
-      );
-      await lab.out('systemctl stop busy-late.service; systemctl daemon-reload');
-      await expectNoTrace();
-    });
-
-    it('as a partition keeps everybody off by the kernel alone, and is undone', async () => {
-      await lab.busy('-.slice', { name: 'busy-loose' });
-      await lab.done(...RESERVE, '--partition', 'isolated', '--runtime');
-      expect((await lab.cpuset('/payload.slice')).partition).toBe('isolated');
-      await lab.busy('-.slice', { name: 'busy-looser' });
-      await expectAlone();
-      await lab.done('undo', '--yes');
-      await expectNoTrace();
-      expect(await lab.out('cat /sys/fs/cgroup/cpuset.cpus.effective')).toBe('0-7');
-    });
-  },
-);
+  it('as a partition keeps everybody off by the kernel alone, and is undone', async () => {
+    await lab.busy('-.slice', { name: 'busy-loose' });
+    await lab.done(...RESERVE, '--partition', 'isolated', '--runtime');
+    expect((await lab.cpuset('/payload.slice')).partition).toBe('isolated');
+    await lab.busy('-.slice', { name: 'busy-looser' });
+    await expectAlone(lab);
+    await lab.done('undo', '--yes');
+    await expectNoTrace(lab);
+    expect(await lab.out('cat /sys/fs/cgroup/cpuset.cpus.effective')).toBe('0-7');
+  });
+});

@@ -10,8 +10,11 @@ export const NUMA_MACHINES = catalogue
   .filter(({ name, onRequest }) => chosen?.includes(name) ?? !onRequest)
   .map(({ name, systemd }) => ({ name, systemd }));
 
-/** Scenarios that take many minutes on two CPUs run when their machine is named: a run of everything has no room for them. */
-export const isAsked = chosen !== undefined;
+/** Those on which a reservation is undone: the other systemd, and those that SLICECTL_LAB names. */
+export const UNDO_MACHINES = catalogue
+  .filter(({ layout, kernelArguments }) => layout === 'numa' && kernelArguments.length === 0)
+  .filter(({ name, systemd }) => chosen?.includes(name) ?? systemd === 262)
+  .map(({ name, systemd }) => ({ name, systemd }));
 
 /** The same with `isolcpus=6-7` on the kernel command line. */
 export const ISOLCPUS_MACHINES = catalogue
