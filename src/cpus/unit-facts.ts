@@ -1,12 +1,11 @@
 import type { SystemdLink } from '../backend/systemd-link.ts';
-import { parseSystemdList } from '../core/cpu-list.ts';
-import { type IndexSet, indexSetFromBytes, union } from '../core/cpuset.ts';
+import { type IndexSet, indexSetFromBytes } from '../core/cpuset.ts';
 import { SlicectlError } from '../core/errors.ts';
-import { parseUnitFile } from '../core/unit-file.ts';
 import { sliceLevels } from '../core/unit-name.ts';
 import { type Manager, typeInterface, UNIT_INTERFACE, type UnitStatus } from '../dbus/systemd1.ts';
 import type { RootTree } from '../host/root-tree.ts';
 import { unitFolders } from '../host/unit-files.ts';
+import { setOfFiles, textOfFile } from './file-sets.ts';
 import type { UnitFacts } from './model.ts';
 import { isLiveDropIn, isOwnDropIn } from './own-files.ts';
 
@@ -67,8 +66,8 @@ async function readUnit(reader: Reader, { name, activeState, path }: UnitStatus)
     isTransient: transient === true,
     memoryNodes: setOf(memoryNodes),
     dropIns,
-    given: writtenSet(reader.tree, foreign, 'AllowedCPUs'),
-    givenNodes: writtenSet(reader.tree, foreign, 'AllowedMemoryNodes'),
+    given: setOfFiles(reader.tree, foreign, 'AllowedCPUs'),
+    givenNodes: setOfFiles(reader.tree, foreign, 'AllowedMemoryNodes'),
   };
 }
 
@@ -82,40 +81,6 @@ async function propertyOf(manager: Manager, path: string, iface: string, propert
     return await manager.get(path, iface, property);
   } catch (error) {
     if (error instanceof SlicectlError && error.code === 'E_BUS') return undefined;
-    throw error;
-  }
-}
-
-type SetName = 'AllowedCPUs' | 'AllowedMemoryNodes' | 'CPUAffinity';
-
-/** What files make of a property, read in their order: lists add up, and an empty one resets. */
-function writtenSet(tree: RootTree, files: readonly string[], name: SetName): IndexSet {
-  let set: IndexSet = [];
-  for (const path of files) {
-    for (const { key, value } of parseUnitFile(readable(tree, path), path).assignments) {
-      if (key !== name) continue;
-      set = value.text === '' ? [] : union(set, listOf(value.text, name));
-    }
-  }
-  return set;
-}
-
-/** systemd ignores an assignment that it cannot read. */
-function listOf(text: string, name: SetName): IndexSet {
-  try {
-    return parseSystemdList(text, name);
-  } catch (error) {
-    if (error instanceof SlicectlError) return [];
-    throw error;
-  }
-}
-
-/** Generated files may go at any time, and systemd leaves out what it cannot read. */
-function readable(tree: RootTree, path: string): string {
-  try {
-    return tree.text(path) ?? '';
-  } catch (error) {
-    if (error instanceof SlicectlError) return '';
     throw error;
   }
 }
@@ -143,7 +108,7 @@ function dormantUnits(tree: RootTree, isHeld: boolean): readonly UnitFacts[] {
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, path]) => path)
       .filter((path) => !isOwnDropIn(path) && !(isHeld && isLiveDropIn(path)) && mentions(tree, path));
-    const [given, affinity] = [writtenSet(tree, paths, 'AllowedCPUs'), writtenSet(tree, paths, 'CPUAffinity')];
+    const [given, affinity] = [setOfFiles(tree, paths, 'AllowedCPUs'), setOfFiles(tree, paths, 'CPUAffinity')];
     if (given.length === 0 && affinity.length === 0) return [];
     const slice = name.endsWith('.slice') ? (sliceLevels(name).at(-2) ?? '-.slice') : 'system.slice';
     const sets = { allowed: given, effective: [], affinity, memoryNodes: [], given, givenNodes: [] };
@@ -152,5 +117,5 @@ function dormantUnits(tree: RootTree, isHeld: boolean): readonly UnitFacts[] {
 }
 
 function mentions(tree: RootTree, path: string): boolean {
-  return /AllowedCPUs|CPUAffinity/.test(readable(tree, path));
+  return /AllowedCPUs|CPUAffinity/.test(textOfFile(tree, path));
 }

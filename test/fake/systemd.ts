@@ -31,6 +31,8 @@ export interface Behaviour {
   readonly silent: Set<string>;
   /** Told of a StartTransientUnit before and after its units are made; `false` leaves it at that, without an answer. */
   onStart: (moment: 'asked' | 'made', start: StartCall) => boolean | undefined;
+  /** Told of each call before it is answered. */
+  onCall: (call: RecordedCall) => void;
 }
 
 /** What StartTransientUnit was called with. */
@@ -44,6 +46,10 @@ export interface FakeUnit {
   readonly properties: Map<string, Variant>;
   activeState: string;
   refs: number;
+  /** `loaded` unless told. */
+  readonly loadState?: string;
+  /** What runs in it: cgroup, PID and command. */
+  readonly processes?: readonly (readonly [string, number, string])[];
 }
 
 interface Reply {
@@ -73,6 +79,7 @@ export class FakeSystemd {
     denied: new Set(),
     silent: new Set(),
     onStart: () => undefined,
+    onCall: () => undefined,
   };
   readonly units = new Map<string, FakeUnit>();
   readonly calls: RecordedCall[] = [];
@@ -130,7 +137,9 @@ export class FakeSystemd {
     if (message.interface !== MANAGER && message.interface !== 'org.freedesktop.DBus.Properties') return false;
     // What came in with the last bytes of a connection that was left.
     if (bus !== this.#bus) return true;
-    this.calls.push({ member, interface: message.interface, path, sender, signature, body });
+    const call = { member, interface: message.interface, path, sender, signature, body };
+    this.calls.push(call);
+    this.behaviour.onCall(call);
     if (this.behaviour.silent.has(member)) return true;
     try {
       if (this.behaviour.denied.has(member)) throw new Refusal(`${ERROR}AccessDenied`, 'Access denied');
@@ -158,8 +167,15 @@ export class FakeSystemd {
       case 'StartTransientUnit':
         return this.#start(first, third as [string, Variant][], message.body[3] as [string, [string, Variant][]][]);
       case 'StartUnit':
-      case 'RestartUnit':
+      case 'RestartUnit': {
+        const unit = this.units.get(first);
+        if (unit !== undefined && this.behaviour.jobResult === 'done') unit.activeState = 'active';
         return this.#job(first);
+      }
+      case 'Reload':
+        return {};
+      case 'GetUnitProcesses':
+        return { signature: 'a(sus)', body: [(this.#unit(first).processes ?? []).map((row) => [...row])] };
       case 'StopUnit':
         this.#unit(first);
         this.units.delete(first);
@@ -275,9 +291,9 @@ export class FakeSystemd {
       (patterns.length === 0 || patterns.some((pattern) => glob(pattern).test(name)));
     return [...this.units]
       .filter(([name, unit]) => isWanted(name, unit))
-      .map(([name, { activeState }]) => {
+      .map(([name, { activeState, loadState = 'loaded' }]) => {
         const subState = activeState === 'active' ? 'running' : activeState;
-        return [name, name, 'loaded', activeState, subState, '', unitPath(name), 0, '', '/'];
+        return [name, name, loadState, activeState, subState, '', unitPath(name), 0, '', '/'];
       });
   }
 }

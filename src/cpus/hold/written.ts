@@ -1,11 +1,10 @@
 import { mkdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { posix } from 'node:path';
-import { parseSystemdList } from '../../core/cpu-list.ts';
-import { type IndexSet, union } from '../../core/cpuset.ts';
-import { errnoOf, SlicectlError } from '../../core/errors.ts';
-import { parseUnitFile } from '../../core/unit-file.ts';
+import type { IndexSet } from '../../core/cpuset.ts';
+import { errnoOf } from '../../core/errors.ts';
 import type { RootTree } from '../../host/root-tree.ts';
 import { findDropIns, findUnitFiles } from '../../host/unit-files.ts';
+import { setOfFiles } from '../file-sets.ts';
 import type { SetName } from './parameters.ts';
 
 /** Where systemd keeps until reboot what SetUnitProperties set; scopes and transient units have the second one. */
@@ -14,7 +13,7 @@ const RUNTIME_FOLDERS = ['/run/systemd/system.control', '/run/systemd/transient'
 /** By this name go all drop-ins of reservations. */
 export const OUR_DROP_IN = '60-slicectl-cpus.conf';
 
-/** The set that a unit's files give it: lists add up, an empty one forgets those before (systemd.unit(5)). */
+/** The set that a unit's files give it. */
 export function setInFiles(
   tree: RootTree,
   unit: string,
@@ -23,30 +22,7 @@ export function setInFiles(
 ): IndexSet {
   const fragment = findUnitFiles(tree, unit)?.fragment;
   const paths = [...(fragment === undefined ? [] : [fragment]), ...findDropIns(tree, unit)].filter(isRead);
-  let set: IndexSet = [];
-  for (const path of paths) {
-    for (const { section, key, value } of parseUnitFile(tree.text(path) ?? '', path).assignments) {
-      if (key !== name || !['Slice', 'Scope', 'Service', 'Socket', 'Mount', 'Swap'].includes(section)) continue;
-      set =
-        value.text === ''
-          ? []
-          : union(
-              set,
-              orNothing(() => parseSystemdList(value.text, name)),
-            );
-    }
-  }
-  return set;
-}
-
-// systemd leaves out a line that it cannot read (config_parse_unit_cpu_set).
-function orNothing(read: () => IndexSet): IndexSet {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof SlicectlError) return [];
-    throw error;
-  }
+  return setOfFiles(tree, paths, name);
 }
 
 /** Whether a drop-in is systemd's own of a property that was set until reboot. */
