@@ -12,6 +12,7 @@ import { askHealth, checkKubelet, type Watch } from './check.ts';
 import { KUBEADM_CONFIG, readSettings, UNIT } from './config.ts';
 import type { KubeletFacts } from './facts.ts';
 import { askRuntime, runtimeSocket } from './follow.ts';
+import { impactOfKubeletJobs } from './impact.ts';
 import { kubeletAround, planKubelet } from './plan.ts';
 import { isCgroupV1, readRun } from './run.ts';
 import { settingOf } from './settings.ts';
@@ -36,6 +37,7 @@ export const kubelet: Runtime<KubeletFacts> = {
   status: (facts) => [statusOf(facts)],
   plan: planKubelet,
   around: kubeletAround,
+  impact: impactOfKubeletJobs,
   checks: (host): CheckTable => ({ 'kubelet-driver': ({ driver = '' }) => check(host, driver) }),
 };
 
