@@ -72,7 +72,9 @@ describe.each(MACHINES)('what others do to CPUs on %s', (name) => {
     expect(await masksOf('one')).toEqual(['0,1']);
     expect(await lab.out('taskset -cp $(cat /sys/fs/cgroup/alien/cgroup.procs)')).toMatch(/: 0,1$/);
 
-    await lab.out(`: >${EVENTS}; echo -cpuset >/sys/fs/cgroup/cgroup.subtree_control`);
+    await lab.out(`: >${EVENTS}
+      find /sys/fs/cgroup -depth -name cgroup.subtree_control | while read -r file; do echo -cpuset >$file || exit; done`);
+    expect((await lab.cpuset('/system.slice')).asked).toBeUndefined();
     await told('wrong', 'system.slice');
     await lab.done('cpus', 'audit', '--fix', '--yes');
     await told('right', 'system.slice');
