@@ -8,6 +8,7 @@ import { readTasks, type Task } from '../host/tasks.ts';
 import { readTopology, type Topology } from '../host/topology.ts';
 import { findUnitFiles } from '../host/unit-files.ts';
 import { readGroupTree } from './groups.ts';
+import { readKernelBefore } from './kernel-before.ts';
 import { kubeletArguments, readKubeletCpus } from './kubelet/read.ts';
 import type { BootFacts, CpuFacts, IrqbalanceFacts } from './model.ts';
 import { isBootUnitInstalled, ownBootUnit } from './own-files.ts';
@@ -15,7 +16,7 @@ import { readRecords } from './record.ts';
 import type { CpuHost } from './show.ts';
 import { readUnitFacts } from './unit-facts.ts';
 
-/** Reads all that reserve, release and audit decide by. `E_SYNTAX` for a record that cannot be read. */
+/** Reads all that reserve, release and audit decide by. `E_SYNTAX` for a file of ours that cannot be read. */
 export async function readCpuFacts(host: CpuHost): Promise<CpuFacts> {
   const { paths, tree, system } = host;
   const records = readRecords(tree);
@@ -35,6 +36,7 @@ export async function readCpuFacts(host: CpuHost): Promise<CpuFacts> {
     tasks,
     interrupts: readInterrupts(paths, last),
     workqueues: readWorkqueues(paths, last),
+    kernelBefore: readKernelBefore(tree),
     kubelet: await readKubeletCpus(tree, kubeletArguments(paths, tasks)),
     records,
     irqbalance: irqbalanceOf(host, tasks, topology),

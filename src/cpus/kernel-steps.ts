@@ -1,9 +1,18 @@
 import type { Step } from '../change/plan.ts';
 import { printCpuMask } from '../core/cpu-mask.ts';
-import { equalSets, type IndexSet, intersection, isSubset, printIndexSet } from '../core/cpuset.ts';
+import { equalSets, type IndexSet, printIndexSet } from '../core/cpuset.ts';
 import { mayBeMoved } from '../host/interrupts.ts';
 import type { HostPaths } from '../host/paths.ts';
-import type { KernelParameters, ThreadsParameters } from './hold/parameters.ts';
+import type { BeforeParameters, KernelParameters, ThreadsParameters } from './hold/parameters.ts';
+import {
+  type Former,
+  KERNEL_BEFORE_PATH,
+  KERNEL_KINDS,
+  type KernelBefore,
+  type KernelKind,
+  kernelBeforeText,
+} from './kernel-before.ts';
+import { type Goal, goalOf, type KindRule, rememberedOf, threadGoal } from './kernel-goal.ts';
 import type { CpuFacts, Wanted } from './model.ts';
 import { listText } from './roles.ts';
 
@@ -13,87 +22,132 @@ interface Change {
   readonly wanted: Wanted;
 }
 
-/** Interrupts, workers and movable kernel threads; those that are ours no longer get all CPUs. */
-export function kernelSteps(facts: CpuFacts, change: Change, paths: HostPaths): readonly Step[] {
-  return [
-    ...interruptSteps(facts, change, paths),
-    ...workqueueSteps(facts, change, paths),
-    ...threadSteps(facts, change),
-  ];
+/** The steps of one kind, and what is remembered of it when they are done. */
+interface KindSteps {
+  readonly steps: readonly Step[];
+  readonly remembered: readonly Former[];
 }
 
 /**
- * The set for something that has `now`: undefined where it stays. What lies within the wanted set stays, unless it is the
- * former set, which slicectl gave it.
+ * Interrupts, workers and movable kernel threads; those that are ours no longer get what they had. That is written down
+ * before they are moved, and forgotten after they have it again.
  */
-function moved(
-  now: IndexSet,
-  former: IndexSet | undefined,
-  after: IndexSet | undefined,
-  all: IndexSet,
-): IndexSet | undefined {
-  const isOurs = former !== undefined && equalSets(now, former);
-  if (after === undefined) return isOurs && !equalSets(now, all) ? all : undefined;
-  if (isOurs) return equalSets(now, after) ? undefined : after;
-  if (isSubset(now, after)) return undefined;
-  const rest = intersection(now, after);
-  return rest.length === 0 ? after : rest;
+export function kernelSteps(facts: CpuFacts, change: Change, paths: HostPaths): readonly Step[] {
+  const interrupts = interruptSteps(facts, ruleOf(facts, change, 'interrupts'), paths);
+  const workqueues = workqueueSteps(facts, ruleOf(facts, change, 'workqueues'), paths);
+  const kernelThreads = threadSteps(facts, ruleOf(facts, change, 'kernelThreads'));
+  const remembered = {
+    interrupts: interrupts.remembered,
+    workqueues: workqueues.remembered,
+    kernelThreads: kernelThreads.remembered,
+  };
+  const steps = [...interrupts.steps, ...workqueues.steps, ...kernelThreads.steps];
+  const note = noteSteps(facts.kernelBefore, remembered);
+  return kernelBeforeText(remembered) === null ? [...steps, ...note] : [...note, ...steps];
 }
 
-function interruptSteps(facts: CpuFacts, { before, wanted }: Change, paths: HostPaths): readonly Step[] {
+function ruleOf({ kernelBefore, topology }: CpuFacts, { before, wanted }: Change, kind: KernelKind): KindRule {
+  const known = kernelBefore[kind];
+  const set = wanted[kind];
+  // After a boot nothing was moved yet, whatever the records say; where one was removed by hand, it still is.
+  const former = set === undefined || known.length > 0 ? (before[kind] ?? set) : undefined;
+  return {
+    known,
+    former,
+    wanted: set,
+    all: wanted.all,
+    online: topology.online,
+  };
+}
+
+function noteSteps(now: KernelBefore, after: KernelBefore): readonly Step[] {
+  const text = kernelBeforeText(after);
+  if (text === kernelBeforeText(now)) return [];
+  const parameters: BeforeParameters = { text };
+  const note = 'write down which CPUs the kernel gave to what is moved';
+  const forget = 'forget which CPUs the kernel gave to what was moved';
+  const counts = KERNEL_KINDS.flatMap((kind) => countText(after[kind].length, WORDS[kind]));
+  return [
+    {
+      kind: 'action',
+      action: 'cpus.before',
+      parameters: { ...parameters },
+      does: text === null ? forget : note,
+      doesBack: kernelBeforeText(now) === null ? forget : note,
+      details: [KERNEL_BEFORE_PATH, ...(counts.length > 0 ? [counts.join(', ')] : [])],
+      subjects: [KERNEL_BEFORE_PATH],
+      purpose: 'a release gives back just that',
+    },
+  ];
+}
+
+const WORDS = {
+  interrupts: 'interrupt setting',
+  workqueues: 'worker setting',
+  kernelThreads: 'kernel thread',
+} as const;
+
+const countText = (count: number, word: string): string[] =>
+  count === 0 ? [] : [`${count} ${word}${count === 1 ? '' : 's'}`];
+
+const DEFAULT = 'default_smp_affinity';
+
+function interruptSteps({ interrupts, topology }: CpuFacts, rule: KindRule, paths: HostPaths): KindSteps {
   const { proc } = paths;
-  const { interrupts, topology } = facts;
-  const to = (now: IndexSet): IndexSet | undefined => moved(now, before.interrupts, wanted.interrupts, wanted.all);
-  const lines = interrupts.lines.flatMap(({ number, name, affinity }) => {
-    // Without a driver nothing comes, and the default is for those that get one.
-    const isFree = name !== '' && affinity !== undefined && mayBeMoved(paths, { number });
-    const after = isFree ? to(affinity) : undefined;
-    return after === undefined ? [] : [{ number, name, before: affinity ?? [], after }];
-  });
   const mask = (set: IndexSet): string => printCpuMask(set, topology.possible.at(-1) ?? 0);
   const standard = interrupts.defaultAffinity;
-  const afterStandard = standard === undefined ? undefined : to(standard);
-  const isOver = wanted.interrupts === undefined;
+  const goalOfStandard = standard && goalOf({ id: DEFAULT, of: '', now: standard }, rule);
+  const remembered = goalOfStandard?.before ?? rule.known.find(({ id }) => id === DEFAULT);
+  const lines = interrupts.lines.flatMap(({ number, name, source, affinity }) => {
+    const id = String(number);
+    // Without a driver nothing comes, and the default is for those that get one.
+    const isOpen = name !== '' || rule.known.some((one) => one.id === id);
+    if (!isOpen || affinity === undefined || !mayBeMoved(paths, { number })) return [];
+    // A line begins with what is the default then.
+    return [{ id, name, now: affinity, ...goalOf({ id, of: source, now: affinity }, rule, remembered?.cpus) }];
+  });
+  const moved = lines.flatMap(({ to, ...line }) => (to === undefined ? [] : [{ ...line, to }]));
+  const isOver = rule.wanted === undefined;
   const words = isOver
-    ? { does: 'give device interrupts all CPUs again', doesBack: 'keep device interrupts on system CPUs again' }
+    ? { does: 'give device interrupts back the CPUs they had', doesBack: 'keep device interrupts on system CPUs again' }
     : {
-        does: `keep device interrupts on system CPUs ${listText(wanted.interrupts ?? [])}`,
+        does: `keep device interrupts on system CPUs ${listText(rule.wanted ?? [])}`,
         doesBack: 'give device interrupts their CPUs again',
       };
-  return [
-    ...(standard === undefined || afterStandard === undefined
-      ? []
-      : [
-          kernelStep(
-            {
-              form: 'mask',
-              writes: [
-                { path: `${proc}/irq/default_smp_affinity`, before: mask(standard), after: mask(afterStandard) },
-              ],
-            },
-            { does: `${words.does}, new ones`, doesBack: `${words.doesBack}, new ones` },
-            [`default_smp_affinity ${mask(standard)} → ${mask(afterStandard)}`],
-          ),
-        ]),
-    ...(lines.length === 0
-      ? []
-      : [
-          kernelStep(
-            {
-              form: 'list',
-              writes: lines.map((line) => ({
-                path: `${proc}/irq/${line.number}/smp_affinity_list`,
-                before: printIndexSet(line.before),
-                after: printIndexSet(line.after),
-              })),
-            },
-            words,
-            shorten(
-              lines.map((line) => `${line.number} ${line.name}: ${listText(line.before)} → ${listText(line.after)}`),
+  const after = goalOfStandard?.to;
+  return {
+    remembered: rememberedOf(rule, [...(goalOfStandard === undefined ? [] : [goalOfStandard]), ...lines]),
+    steps: [
+      ...(standard === undefined || after === undefined
+        ? []
+        : [
+            kernelStep(
+              {
+                form: 'mask',
+                writes: [{ path: `${proc}/irq/${DEFAULT}`, before: mask(standard), after: mask(after) }],
+              },
+              { does: `${words.does}, new ones`, doesBack: `${words.doesBack}, new ones` },
+              [`${DEFAULT} ${mask(standard)} → ${mask(after)}`],
             ),
-          ),
-        ]),
-  ];
+          ]),
+      ...(moved.length === 0
+        ? []
+        : [
+            kernelStep(
+              {
+                form: 'list',
+                writes: moved.map(({ id, now, to }) => ({
+                  path: `${proc}/irq/${id}/smp_affinity_list`,
+                  before: printIndexSet(now),
+                  after: printIndexSet(to),
+                })),
+              },
+              words,
+              shorten(moved.map(({ id, name, now, to }) => `${id} ${name}: ${listText(now)} → ${listText(to)}`)),
+            ),
+          ]),
+    ],
+  };
 }
 
 const MOST_LINES = 12;
@@ -104,30 +158,33 @@ function shorten(lines: readonly string[]): readonly string[] {
   return left <= 1 ? lines : [...lines.slice(0, MOST_LINES), `and ${left} more`];
 }
 
-function workqueueSteps(facts: CpuFacts, { before, wanted }: Change, { sys }: HostPaths): readonly Step[] {
-  const { workqueues, topology } = facts;
-  if (workqueues === undefined) return [];
+function workqueueSteps({ workqueues, topology }: CpuFacts, rule: KindRule, { sys }: HostPaths): KindSteps {
+  if (workqueues === undefined) return { steps: [], remembered: rule.known };
   const folder = `${sys}/devices/virtual/workqueue`;
   const mask = (set: IndexSet): string => printCpuMask(set, topology.possible.at(-1) ?? 0);
   // An isolated partition takes its CPUs off the mask that is read, not off the one that was written (6.7).
   const places = [
-    { name: 'all unbound workers', path: `${folder}/cpumask`, now: workqueues.requested ?? workqueues.cpumask },
-    ...workqueues.queues.map(({ name, cpumask }) => ({ name, path: `${folder}/${name}/cpumask`, now: cpumask })),
-  ];
-  const writes = places.flatMap(({ name, path, now }) => {
-    const after = moved(now, before.workqueues, wanted.workqueues, wanted.all);
-    return after === undefined ? [] : [{ name, path, before: mask(now), after: mask(after) }];
-  });
-  if (writes.length === 0) return [];
+    { name: 'all unbound workers', id: 'cpumask', now: workqueues.requested ?? workqueues.cpumask },
+    ...workqueues.queues.map(({ name, cpumask }) => ({ name, id: `${name}/cpumask`, now: cpumask })),
+  ].map((place) => ({ ...place, ...goalOf({ ...place, of: '' }, rule) }));
+  const remembered = rememberedOf(rule, places);
+  const writes = places.flatMap(({ name, id, now, to }) =>
+    to === undefined ? [] : [{ name, path: `${folder}/${id}`, before: mask(now), after: mask(to) }],
+  );
+  if (writes.length === 0) return { steps: [], remembered };
   const words =
-    wanted.workqueues === undefined
-      ? { does: "give the kernel's workers all CPUs again", doesBack: "keep the kernel's workers on system CPUs again" }
+    rule.wanted === undefined
+      ? {
+          does: "give the kernel's workers back the CPUs they had",
+          doesBack: "keep the kernel's workers on system CPUs again",
+        }
       : {
-          does: `keep the kernel's workers on system CPUs ${listText(wanted.workqueues)}`,
+          does: `keep the kernel's workers on system CPUs ${listText(rule.wanted)}`,
           doesBack: "give the kernel's workers their CPUs again",
         };
   const parameters = { form: 'mask' as const, writes: writes.map(({ name: _, ...write }) => write) };
-  return [kernelStep(parameters, words, shorten(writes.map((each) => `${each.name}: ${each.before} → ${each.after}`)))];
+  const details = shorten(writes.map((each) => `${each.name}: ${each.before} → ${each.after}`));
+  return { steps: [kernelStep(parameters, words, details)], remembered };
 }
 
 function kernelStep(
@@ -146,24 +203,40 @@ function kernelStep(
   };
 }
 
-function threadSteps({ tasks }: CpuFacts, { before, wanted }: Change): readonly Step[] {
-  const after = wanted.kernelThreads ?? wanted.all;
-  const former = before.kernelThreads ?? wanted.all;
-  const isAsked = wanted.kernelThreads !== undefined || before.kernelThreads !== undefined;
+function threadSteps({ tasks }: CpuFacts, rule: KindRule): KindSteps {
+  const sets = { before: rule.former ?? rule.all, after: rule.wanted ?? rule.all };
+  const isAsked = rule.wanted !== undefined || rule.former !== undefined;
   const movable = isAsked ? tasks.filter(({ kind }) => kind === 'movable') : [];
-  const out = movable.filter(({ allowed }) => moved(allowed, before.kernelThreads, wanted.kernelThreads, wanted.all));
-  if (out.length === 0) return [];
-  const parameters: ThreadsParameters = { before: printIndexSet(former), after: printIndexSet(after) };
-  const many = `${out.length} kernel thread${out.length === 1 ? '' : 's'}`;
-  return [
-    {
-      kind: 'action',
-      action: 'cpus.threads',
-      parameters: { ...parameters },
-      does: `move ${many} that can be moved to CPUs ${listText(after)}`,
-      doesBack: `give them the CPUs ${listText(former)} again`,
-      subjects: ['affinity of kernel threads'],
-      purpose: 'no group rules them',
-    },
-  ];
+  const places = movable.map(({ tid, name, allowed }) => {
+    const goal: Goal = goalOf({ id: String(tid), of: name, now: allowed }, rule);
+    return { tid, name, now: allowed, ...goal };
+  });
+  const remembered = rememberedOf(rule, places);
+  const moved = places.flatMap(({ to, ...place }) => (to === undefined ? [] : [{ ...place, to }]));
+  if (moved.length === 0) return { steps: [], remembered };
+  const own = places.flatMap(({ tid, name, now, to = now }) =>
+    equalSets(to, threadGoal(now, sets)) ? [] : [{ tid, name, after: printIndexSet(to) }],
+  );
+  const { before, after } = sets;
+  const parameters: ThreadsParameters = { before: printIndexSet(before), after: printIndexSet(after), own };
+  const many = `${moved.length} kernel thread${moved.length === 1 ? '' : 's'}`;
+  const others = moved.filter(({ now, to }) => !equalSets(now, before) || !equalSets(to, after));
+  return {
+    remembered,
+    steps: [
+      {
+        kind: 'action',
+        action: 'cpus.threads',
+        parameters: { ...parameters },
+        does:
+          rule.wanted === undefined
+            ? `give ${many} back the CPUs they had`
+            : `move ${many} that can be moved to CPUs ${listText(after)}`,
+        doesBack: `give them the CPUs ${listText(before)} again`,
+        details: shorten(others.map(({ tid, name, now, to }) => `${tid} ${name}: ${listText(now)} → ${listText(to)}`)),
+        subjects: ['affinity of kernel threads'],
+        purpose: 'no group rules them',
+      },
+    ],
+  };
 }

@@ -5,6 +5,7 @@ import type { KernelLine } from '../host/kernel-line.ts';
 import type { Task } from '../host/tasks.ts';
 import type { Topology } from '../host/topology.ts';
 import type { GroupTree } from './groups.ts';
+import type { KernelBefore } from './kernel-before.ts';
 import type { KubeletCpus } from './kubelet/read.ts';
 import type { Reservation } from './roles.ts';
 import type { UnitCpus } from './units.ts';
@@ -49,6 +50,8 @@ export interface CpuFacts {
   readonly tasks: readonly Task[];
   readonly interrupts: Interrupts;
   readonly workqueues: Workqueues | undefined;
+  /** What these and kernel threads had before, as slicectl wrote it down. */
+  readonly kernelBefore: KernelBefore;
   readonly kubelet: KubeletCpus | undefined;
   readonly records: readonly ReservationRecord[];
   readonly cgroups: CgroupLayout['mode'];

@@ -33,7 +33,10 @@ export function wantedFor(facts: CpuFacts, records: readonly ReservationRecord[]
     ),
     interrupts: keptFrom(all, records, ({ interrupts }) => interrupts),
     workqueues: keptFrom(all, records, ({ workqueues }) => workqueues),
-    kernelThreads: keptFrom(all, records, ({ kernelThreads }) => kernelThreads),
+    // The kernel itself keeps them off the CPUs of partitions, and refuses a set of these alone.
+    kernelThreads: records.some(({ kernelThreads }) => kernelThreads)
+      ? keptFrom(all, records, ({ kernelThreads, partition }) => kernelThreads || partition !== undefined)
+      : undefined,
   };
 }
 

@@ -1,5 +1,6 @@
 import { type IndexSet, parseIndexSet } from '../../src/core/cpuset.ts';
 import type { GroupCpus } from '../../src/cpus/groups.ts';
+import { NOTHING_BEFORE } from '../../src/cpus/kernel-before.ts';
 import type { CpuFacts, ReservationRecord, UnitFacts } from '../../src/cpus/model.ts';
 import { parseKernelLine } from '../../src/host/kernel-line.ts';
 import type { Task } from '../../src/host/tasks.ts';
@@ -78,6 +79,7 @@ export function factsOf(more: Partial<CpuFacts> = {}): CpuFacts {
     tasks: [],
     interrupts: { lines: [], defaultAffinity: undefined },
     workqueues: undefined,
+    kernelBefore: NOTHING_BEFORE,
     kubelet: undefined,
     records: [],
     cgroups: 'unified',

@@ -54,10 +54,19 @@ export interface KernelParameters {
   }[];
 }
 
-/** Of `cpus.threads`: where kernel threads that can be moved may run. */
+/**
+ * Of `cpus.threads`: where kernel threads that can be moved may run. Those with the set of `before` get that of `after`,
+ * and others their part of it, but for `own` ones, which get what is said of them.
+ */
 export interface ThreadsParameters {
   readonly before: string;
   readonly after: string;
+  readonly own: readonly { readonly tid: number; readonly name: string; readonly after: string }[];
+}
+
+/** Of `cpus.before`: what the file says of the time before kernel settings were changed; null for no file. */
+export interface BeforeParameters {
+  readonly text: string | null;
 }
 
 /** Of `cpus.cure`: tasks of a unit that are narrower than their group, left so by somebody. */

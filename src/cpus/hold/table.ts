@@ -1,4 +1,5 @@
 import type { ActionTable } from '../../change/plan.ts';
+import { beforeAction } from './before.ts';
 import { cureAction } from './cure.ts';
 import { groupAction } from './groups.ts';
 import type { HoldHost } from './host.ts';
@@ -17,6 +18,7 @@ export function cpuActions(host: HoldHost): ActionTable {
     'cpus.later': laterAction(host),
     'cpus.group': groupAction(host),
     'cpus.partition': partitionAction(host),
+    'cpus.before': beforeAction(host),
     'cpus.kernel': kernelAction(),
     'cpus.threads': threadsAction(host),
     'cpus.cure': cureAction(host),

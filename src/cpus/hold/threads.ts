@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Action, Parameters } from '../../change/plan.ts';
-import { equalSets, type IndexSet, intersection, isSubset, parseIndexSet, printIndexSet } from '../../core/cpuset.ts';
+import { equalSets, type IndexSet, isSubset, parseIndexSet, printIndexSet } from '../../core/cpuset.ts';
 import { SlicectlError } from '../../core/errors.ts';
 import { readTasks, type Task } from '../../host/tasks.ts';
+import { threadGoal } from '../kernel-goal.ts';
 import type { HoldHost } from './host.ts';
 import type { ThreadsParameters } from './parameters.ts';
 
@@ -15,8 +16,8 @@ interface Known {
 }
 
 /**
- * `cpus.threads`: keeps kernel threads that can be moved where they may be: those that have the set of before get the one
- * of after, which may be wider, and others stay within what they had.
+ * `cpus.threads`: keeps kernel threads that can be moved where they may be: named ones where it is said, and of others
+ * those that have the set of before get the one of after, which may be wider, and the rest stay within what they had.
  */
 export function threadsAction({ paths }: HoldHost): Action {
   const movable = (): readonly Task[] =>
@@ -33,9 +34,13 @@ export function threadsAction({ paths }: HoldHost): Action {
     async carryOut(parameters) {
       const sets = read(parameters);
       const { after } = sets;
-      const isOut = ({ allowed }: Task): boolean => !equalSets(goalOf(allowed, sets), allowed);
-      for (const task of movable()) if (isOut(task)) await move(task.tid, goalOf(task.allowed, sets));
-      const left = movable().filter(isOut);
+      const refused = new Set<number>();
+      for (const task of movable()) {
+        const goal = goalOf(task, sets);
+        if (!equalSets(goal, task.allowed) && !(await move(task.tid, goal))) refused.add(task.tid);
+      }
+      // It takes the CPUs of partitions off what it is told.
+      const left = movable().filter((task) => refused.has(task.tid) || !isSubset(task.allowed, goalOf(task, sets)));
       if (left.length === 0) return undefined;
       const names = left.map(({ name, tid }) => `${name} (${tid})`).join(', ');
       throw new SlicectlError(
@@ -50,7 +55,8 @@ export function threadsAction({ paths }: HoldHost): Action {
         const one = known.get(tid);
         const was = one?.name === name ? parseIndexSet(one.allowed, name) : sets.before;
         // Whoever has another mask by now was moved by somebody else.
-        if (equalSets(allowed, goalOf(was, sets)) && !equalSets(allowed, was)) await move(tid, was);
+        if (equalSets(allowed, goalOf({ tid, name, allowed: was }, sets)) && !equalSets(allowed, was))
+          await move(tid, was);
       }
     },
   };
@@ -59,22 +65,22 @@ export function threadsAction({ paths }: HoldHost): Action {
 interface Sets {
   readonly before: IndexSet;
   readonly after: IndexSet;
+  readonly own: ReadonlyMap<number, { readonly name: string; readonly after: IndexSet }>;
 }
 
-function goalOf(allowed: IndexSet, { before, after }: Sets): IndexSet {
-  if (equalSets(allowed, before)) return after;
-  if (isSubset(allowed, after)) return allowed;
-  const rest = intersection(allowed, after);
-  return rest.length === 0 ? after : rest;
+function goalOf({ tid, name, allowed }: Pick<Task, 'tid' | 'name' | 'allowed'>, sets: Sets): IndexSet {
+  const own = sets.own.get(tid);
+  return own?.name === name ? own.after : threadGoal(allowed, sets);
 }
 
-/** A thread that refuses or has ended shows in the look afterwards. */
-async function move(tid: number, set: IndexSet): Promise<void> {
+/** False for a thread that refuses or has ended. */
+async function move(tid: number, set: IndexSet): Promise<boolean> {
   try {
     await promisify(execFile)('taskset', ['--pid', '--cpu-list', printIndexSet(set), String(tid)]);
+    return true;
   } catch (error) {
     if (!(error instanceof Error) || !('code' in error)) throw error;
-    if (error.code !== 'ENOENT') return;
+    if (error.code !== 'ENOENT') return false;
     throw new SlicectlError('E_NOT_IN_FORCE', 'kernel threads are moved by taskset(1), which is not here', {
       hint: 'install util-linux',
       cause: error,
@@ -83,6 +89,10 @@ async function move(tid: number, set: IndexSet): Promise<void> {
 }
 
 function read(parameters: Parameters): Sets {
-  const { before, after } = parameters as unknown as ThreadsParameters;
-  return { before: parseIndexSet(before, 'before'), after: parseIndexSet(after, 'after') };
+  const { before, after, own } = parameters as unknown as ThreadsParameters;
+  return {
+    before: parseIndexSet(before, 'before'),
+    after: parseIndexSet(after, 'after'),
+    own: new Map(own.map((one) => [one.tid, { name: one.name, after: parseIndexSet(one.after, one.name) }])),
+  };
 }
