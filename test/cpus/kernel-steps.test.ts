@@ -213,7 +213,7 @@ describe('any settings and reservations', () => {
           expect(host.stepsTo([])).toEqual([]);
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: 200 },
     );
   });
 });
