@@ -10,9 +10,6 @@ import type { SetName } from './parameters.ts';
 /** Where systemd keeps until reboot what SetUnitProperties set; scopes and transient units have the second one. */
 const RUNTIME_FOLDERS = ['/run/systemd/system.control', '/run/systemd/transient'] as const;
 
-/** By this name go all drop-ins of reservations. */
-export const OUR_DROP_IN = '60-slicectl-cpus.conf';
-
 /** The set that a unit's files give it. */
 export function setInFiles(
   tree: RootTree,

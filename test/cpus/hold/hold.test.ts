@@ -7,7 +7,9 @@ import { ghosts } from '../../../src/cpus/hold/ghosts.ts';
 import { kernelAction } from '../../../src/cpus/hold/kernel.ts';
 import { tasksBelow } from '../../../src/cpus/hold/masks.ts';
 import { leakedCpus } from '../../../src/cpus/hold/partition.ts';
-import { OUR_DROP_IN, readOwnDropIns, restoreOwnDropIns, setInFiles } from '../../../src/cpus/hold/written.ts';
+import { ownSet } from '../../../src/cpus/hold/sweep.ts';
+import { readOwnDropIns, restoreOwnDropIns, setInFiles } from '../../../src/cpus/hold/written.ts';
+import { LASTING, UNTIL_REBOOT } from '../../../src/cpus/own-files.ts';
 import { readKernelLine } from '../../../src/host/kernel-line.ts';
 import { RootTree } from '../../../src/host/root-tree.ts';
 import { readTasks } from '../../../src/host/tasks.ts';
@@ -30,11 +32,14 @@ function host(files: Readonly<Record<string, string>> = {}): FakeHost {
   });
 }
 
+const fromRoot = (files: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(files).map(([path, text]) => [path.slice(1), text]));
+
 describe('the set that files give a unit', () => {
   it('is that of the drop-in for all slices, which one of the slice itself with the same name replaces', () => {
     using fake = host({
-      [`etc/systemd/system/slice.d/${OUR_DROP_IN}`]: set('0-3'),
-      [`run/systemd/system/pay.slice.d/${OUR_DROP_IN}`]: set('4-7'),
+      'etc/systemd/system/slice.d/60.conf': set('0-3'),
+      'run/systemd/system/pay.slice.d/60.conf': set('4-7'),
     });
     const tree = new RootTree(fake.root);
     expect(setInFiles(tree, 'later.slice', 'AllowedCPUs')).toEqual([0, 1, 2, 3]);
@@ -49,17 +54,21 @@ describe('the set that files give a unit', () => {
     expect(setInFiles(new RootTree(fake.root), 'a.slice', 'AllowedCPUs')).toEqual([0, 1, 4]);
   });
 
-  it('is ours also where set-property was called for good or until reboot', () => {
-    using fake = host({
-      'etc/systemd/system.control/system.slice.d/50-AllowedCPUs.conf': set('0-5'),
-      'run/systemd/system.control/system.slice.d/50-AllowedCPUs.conf': set('0-6'),
-      [`run/systemd/system/slice.d/${OUR_DROP_IN}`]: set('0-3'),
-    });
-    const tree = new RootTree(fake.root);
-    expect(setInFiles(tree, 'system.slice', 'AllowedCPUs')).toEqual([0, 1, 2, 3]);
-    expect(setInFiles(tree, 'system.slice', 'AllowedCPUs', (path) => !path.endsWith(OUR_DROP_IN))).toEqual([
-      0, 1, 2, 3, 4, 5,
-    ]);
+  it.each([
+    ['lasts', LASTING],
+    ['is until reboot', UNTIL_REBOOT],
+  ])('is the own one of a unit without those of a reservation that %s and of SetUnitProperties until reboot', (_, layer) => {
+    const files = {
+      [`${layer.units}/slice.d/${layer.forAll}`]: set('0-3'),
+      [`${layer.units}/system.slice.d/${layer.dropIn}`]: set('0-3'),
+      '/run/systemd/system.control/system.slice.d/50-AllowedCPUs.conf': set('0-6'),
+    };
+    const foreign = { '/etc/systemd/system.control/other.slice.d/50-AllowedCPUs.conf': set('0-5') };
+    using fake = host(fromRoot({ ...files, ...foreign }));
+    const own = (unit: string) => ownSet({ tree: new RootTree(fake.root) }, unit, 'AllowedCPUs');
+    expect(own('system.slice')).toEqual([]);
+    expect(own('later.slice')).toEqual([]);
+    expect(own('other.slice')).toEqual([0, 1, 2, 3, 4, 5]);
   });
 });
 
