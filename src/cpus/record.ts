@@ -14,6 +14,11 @@ export function recordPath({ name, runtime }: Pick<ReservationRecord, 'name' | '
   return `${RECORD_FOLDERS[runtime ? 1 : 0]}/${name}${SUFFIX}`;
 }
 
+/** Whether a file is the record of a slice, for good or until reboot. */
+export function isRecordOf(path: string, name: string): boolean {
+  return RECORD_FOLDERS.some((folder) => path === `${folder}/${name}${SUFFIX}`);
+}
+
 /** The file of a record. Slices are in it by their names, CPUs and memory nodes as the kernel lists them. */
 export function recordText(record: ReservationRecord): string {
   const { name, cpus, memoryNodes, keep, partition, whileUnit } = record;

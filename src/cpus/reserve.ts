@@ -1,4 +1,4 @@
-import type { Plan, PlanNote, Refusal } from '../change/plan.ts';
+import type { Plan, PlanNote, Refusal, Step } from '../change/plan.ts';
 import { intersection, union } from '../core/cpuset.ts';
 import { badInput, SlicectlError } from '../core/errors.ts';
 import { sliceLevels, sliceName } from '../core/unit-name.ts';
@@ -9,6 +9,7 @@ import { forecast } from './forecast.ts';
 import { kubeletShare } from './kubelet/plan.ts';
 import type { CpuFacts, PartitionType, ReservationRecord } from './model.ts';
 import { type Choice, type PickRequest, pick } from './pick.ts';
+import { recordPath } from './record.ts';
 import { type Asker, hostRefusals, type Lease, nameRefusals, refusalsOf } from './refusals.ts';
 import { type Ground, listText } from './roles.ts';
 import { payloadOf, systemSet } from './shares.ts';
@@ -62,10 +63,11 @@ export async function planReserve(facts: CpuFacts, host: CpuHost & Asker, reques
   return {
     title,
     root: host.tree.root,
-    steps: [
-      ...stepsTo(facts, wantedFor(facts, records), host, share?.steps),
-      ...whileUnitSteps(host.tree, record, facts.boot.program, await isWatching(host.system, name)),
-    ],
+    steps: afterRecord(
+      record,
+      stepsTo(facts, wantedFor(facts, records), host, share?.steps),
+      whileUnitSteps(host.tree, record, facts.boot.program, await isWatching(host.system, name)),
+    ),
     refusals: [
       ...refusalsOf(facts, ground, intent),
       ...(share?.refusals ?? []),
@@ -80,6 +82,15 @@ export async function planReserve(facts: CpuFacts, host: CpuHost & Asker, reques
       ...immovable(facts, host.paths, record),
     ],
   };
+}
+
+/**
+ * Whoever watches the unit does so from the time that the record is there, by which it knows what to release, and before
+ * anybody loses a CPU: a slicectl that is killed then leaves nothing that outlives the unit.
+ */
+function afterRecord(record: ReservationRecord, steps: readonly Step[], watch: readonly Step[]): readonly Step[] {
+  const at = steps.findIndex((step) => step.kind === 'file' && step.path === recordPath(record)) + 1;
+  return [...steps.slice(0, at), ...watch, ...steps.slice(at)];
 }
 
 function checkRequest({ name, keep }: ReserveRequest): void {

@@ -2,6 +2,7 @@ import type { SystemdLink } from '../backend/systemd-link.ts';
 import { fileStep, removeFileStep } from '../change/file-step.ts';
 import { isRunning } from '../change/invert.ts';
 import type { Refusal, Step } from '../change/plan.ts';
+import type { UnitControl } from '../change/units.ts';
 import { badInput, quote } from '../core/errors.ts';
 import { MANAGER_INTERFACE, MANAGER_PATH } from '../dbus/systemd1.ts';
 import type { RootTree } from '../host/root-tree.ts';
@@ -68,12 +69,20 @@ export function forgetWhileUnit(tree: RootTree, { name }: Pick<Watched, 'name'>,
   return isStopping ? file : [...file, RELOAD, stop];
 }
 
+/** For the stop command of that service, which would wait for itself if it had its service stopped. */
+export function asStopOf(control: UnitControl, slice: string): UnitControl {
+  const own = whileService(slice);
+  return { ...control, job: (verb, unit) => (unit === own ? Promise.resolve() : control.job(verb, unit)) };
+}
+
 const RELOAD: Step = { kind: 'reload', manager: 'system', purpose: 'systemd reads the unit that watches' };
 
 /** A release widens many units, each with a proof, and may wait for another change to end. */
 const STOP_SECONDS = 600;
 
+/** The second command goes on where the first was killed, and finds nothing to do else. */
 function serviceText(slice: string, unit: string, program: readonly string[]): string {
+  const release = execLine([...program, 'cpus', 'release', slice, '--yes', '--ended']);
   return `# Written by slicectl cpus reserve --while-unit. slicectl cpus release removes it.
 [Unit]
 Description=Release the CPUs of ${slice} when ${unit} ends
@@ -84,7 +93,8 @@ After=${unit}
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStop=${execLine([...program, 'cpus', 'release', slice, '--yes', '--ended'])}
+ExecStop=${release}
+ExecStopPost=${release}
 TimeoutStopSec=${STOP_SECONDS}
 `;
 }

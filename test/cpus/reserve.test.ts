@@ -76,6 +76,19 @@ describe('a plan to reserve', () => {
     expect((await plan(factsOf(), { pick: { cores: 1 }, leases })).title).toContain('CPUs 4-5');
   });
 
+  it('is watched from its record on where it ends with a unit, and before anybody is confined', async () => {
+    const { steps } = await plan(factsOf(), { whileUnit: 'vm.scope' });
+    const words = steps.map((step) =>
+      step.kind === 'file' ? step.path : step.kind === 'unit' ? step.verb : step.kind,
+    );
+    expect(words.slice(0, 4)).toEqual([
+      '/run/slicectl/reservations/db.slice.conf',
+      '/run/systemd/system/slicectl-while-db.service',
+      'reload',
+      'start',
+    ]);
+  });
+
   it('is until reboot where it ends with a unit', async () => {
     const { steps } = await plan(factsOf(), { whileUnit: 'vm.scope' });
     expect(steps.map((step) => (step.kind === 'file' ? step.path : ''))).toContain(
