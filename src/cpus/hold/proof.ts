@@ -128,7 +128,7 @@ function judge(
   if (free.length > 0)
     find(
       'masks',
-      `${free.length} tasks of ${unit} may use ${kind} outside of ${printIndexSet(wanted)}: ${taskList(free)}`,
+      `${free.length === 1 ? '1 task' : `${free.length} tasks`} of ${unit} may use ${kind} outside of ${printIndexSet(wanted)}: ${taskList(free)}`,
     );
   return findings;
 }
