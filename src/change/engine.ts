@@ -184,11 +184,12 @@ async function freshSteps(
 
 /**
  * Steps that an interruption may have undone, by a boot: a unit that has to stand still until the change starts it,
- * and actions, which reach into the kernel.
+ * and actions, which reach into the kernel. And a reload after these: systemd keeps what they set in passing until then.
  */
 function mustBeRepeated(steps: readonly Step[], number: number, { done }: Progress): boolean {
   const step = steps[number];
   if (step?.kind === 'action') return true;
+  if (step?.kind === 'reload') return steps.some(({ kind }, at) => kind === 'action' && at < number);
   if (step?.kind !== 'unit' || step.verb !== 'stop') return false;
   return steps.some(
     (other, at) =>

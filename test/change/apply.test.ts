@@ -495,6 +495,14 @@ describe('an interrupted change', () => {
     expect(host.knob('irq')).toBe('all');
   });
 
+  it('reloads again on resume after actions that are done again, and not before them', async () => {
+    const plan = host.plan(RELOAD, turn('irq', 'all', 'few'), RELOAD, job('restart', 'docker'));
+    await interruptAt('restart docker', plan);
+    const before = host.calls.length;
+    await resume(undefined, host.context());
+    expect(host.calls.slice(before)).toEqual(['turn irq to few', 'daemon-reload', 'restart docker']);
+  });
+
   it('refuses both ways with E_CHANGED where somebody changed the file since, and undo can keep it', async () => {
     const id = await interruptAt('restart docker', dockerPlan());
     host.write('/etc/docker.conf', 'theirs\n');
