@@ -18,8 +18,12 @@ export function groupAction(host: HoldHost): Action {
     writeKernel(`${new GroupSets(paths, 'AllowedCPUs').mount}${path}/cpuset.cpus`, printIndexSet(set));
   const isThere = (path: string): boolean => isGroup(`${new GroupSets(paths, 'AllowedCPUs').mount}${path}`);
 
+  /** Systemd drops the controller when no unit needs it any more; then the group has what the root has. */
+  const isOpen = (path: string, set: IndexSet): boolean =>
+    askedAt(path) === undefined && isSubset(KINDS.AllowedCPUs.online(paths), set);
+
   const narrow = async (path: string, set: IndexSet): Promise<void> => {
-    if (!isThere(path)) return;
+    if (!isThere(path) || isOpen(path, set)) return;
     put(path, set);
     const free = await settled(
       () => outside(tasksBelow(paths, path, 'AllowedCPUs'), set),
@@ -31,7 +35,7 @@ export function groupAction(host: HoldHost): Action {
   };
 
   const widen = async (path: string, all: IndexSet, left: IndexSet): Promise<void> => {
-    if (!isThere(path)) return;
+    if (!isThere(path) || isOpen(path, all)) return;
     put(path, all);
     const online = KINDS.AllowedCPUs.online(paths);
     const look = () =>
