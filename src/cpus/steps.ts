@@ -35,7 +35,8 @@ const NO_EXTRA: ExtraSteps = { stop: [], files: [], start: [] };
  * 3. Units and groups get their CPUs at once: first the system's, then the payload's, then those that lose their set and
  *    are widened explicitly, since the kernel leaves tasks narrow otherwise (systemd#43846).
  * 4. Partitions, interrupts, workers, kernel threads.
- * 5. Files that nobody wants any more go.
+ * 5. Slices that were made meanwhile are widened, then files that nobody wants any more go, and what came just then is
+ *    looked for. Not only afterwards: systemd may drop the controller, and then nothing tells whose tasks are left narrow.
  */
 export function stepsTo(facts: CpuFacts, wanted: Wanted, ground: StepGround, extra = NO_EXTRA): readonly Step[] {
   const { tree } = ground;
@@ -67,6 +68,7 @@ export function stepsTo(facts: CpuFacts, wanted: Wanted, ground: StepGround, ext
     ...live,
     ...irqbalanceSteps(facts, written),
     ...kernel,
+    ...(isOver ? later : []),
     ...removed,
     ...(units.freed.length > 0 ? [RELOAD] : reloads(removed)),
     ...(isOver ? later : []),

@@ -150,6 +150,7 @@ describe('the steps to a release', () => {
       'give init.scope all CPUs again',
       'give system.slice all CPUs again',
       'give user.slice all CPUs again',
+      'give slices that were made meanwhile all CPUs',
       'remove /etc/slicectl/reservations/db.slice.conf',
       'remove db-.slice.d/10-…',
       'remove db.slice.d/60-…',
