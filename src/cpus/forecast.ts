@@ -174,7 +174,7 @@ function managerAffinity({ kernelLine }: CpuFacts, records: readonly Reservation
 
 /** What an administrator set until reboot is overwritten by what slicectl sets until reboot. */
 function untilReboot({ units, records }: CpuFacts): readonly PlanNote[] {
-  const lost = records.length > 0 ? [] : units.filter(({ dropIns }) => dropIns.some(isLiveDropIn));
+  const lost = records.length > 0 ? [] : units.filter(({ dropIns }) => dropIns.some((path) => isLiveDropIn(path)));
   if (lost.length === 0) return [];
   return [
     warning(

@@ -53,9 +53,16 @@ export function isOwnDropIn(path: string): boolean {
   );
 }
 
-/** Where systemd writes AllowedCPUs and AllowedMemoryNodes of SetUnitProperties until reboot; of transient units apart. */
-export function isLiveDropIn(path: string): boolean {
-  return /^\/run\/systemd\/(?:system\.control|transient)\/[^/]+\.d\/50-Allowed(?:CPUs|MemoryNodes)\.conf$/.test(path);
+/** Where systemd keeps until reboot what SetUnitProperties set; scopes and transient units have the second one. */
+export const LIVE_FOLDERS = ['/run/systemd/system.control', '/run/systemd/transient'] as const;
+
+const LIVE_NAMES: readonly string[] = ['AllowedCPUs', 'AllowedMemoryNodes'];
+
+/** Whether a drop-in is systemd's own of a property that was set until reboot: the named one, or any that slicectl sets. */
+export function isLiveDropIn(path: string, name?: string): boolean {
+  const [, folder = '', property = ''] = /^(.+)\/[^/]+\.d\/50-(\w+)\.conf$/.exec(path) ?? [];
+  const names = name === undefined ? LIVE_NAMES : [name];
+  return LIVE_FOLDERS.some((live) => live === folder) && names.includes(property);
 }
 
 /** All files of reservations that are there, records before others. */

@@ -1,11 +1,11 @@
 import { equalSets, type IndexSet, isSubset } from '../../core/cpuset.ts';
-import { isOwnDropIn } from '../own-files.ts';
+import { isLiveDropIn, isOwnDropIn } from '../own-files.ts';
 import { confine, widen } from './force.ts';
 import type { HoldHost } from './host.ts';
 import { activeSlices, readLoaded } from './loaded.ts';
 import type { SetName } from './parameters.ts';
 import { GroupSets } from './sets.ts';
-import { isRuntimeOwn, readOwnDropIns, restoreOwnDropIns, setInFiles } from './written.ts';
+import { readOwnDropIns, restoreOwnDropIns, setInFiles } from './written.ts';
 
 /** Which slices are meant, and what they get. */
 export interface Sweep {
@@ -61,7 +61,7 @@ async function slicesWith(host: HoldHost, { name, from, below }: Sweep): Promise
 
 /** What the administrator gives a unit: without what we wrote, and what was set until reboot. */
 export function ownSet({ tree }: Pick<HoldHost, 'tree'>, unit: string, name: SetName): IndexSet {
-  return setInFiles(tree, unit, name, (path) => !isOwnDropIn(path) && !isRuntimeOwn(path, name));
+  return setInFiles(tree, unit, name, (path) => !isOwnDropIn(path) && !isLiveDropIn(path, name));
 }
 
 async function give(host: HoldHost, unit: string, { name, from, to, isAll }: Sweep): Promise<void> {

@@ -3,12 +3,13 @@ import { equalSets, type IndexSet, parseIndexSet, printIndexSet } from '../../co
 import { SlicectlError } from '../../core/errors.ts';
 import { readIfThere } from '../../host/files.ts';
 import type { HostPaths } from '../../host/paths.ts';
+import { isLiveDropIn } from '../own-files.ts';
 import { confine, widen } from './force.ts';
 import type { HoldHost } from './host.ts';
 import { readLoaded } from './loaded.ts';
 import type { UnitParameters } from './parameters.ts';
 import { ownSet, sweepSlices } from './sweep.ts';
-import { isRuntimeOwn, type OwnDropIns, readOwnDropIns, restoreOwnDropIns, setInFiles } from './written.ts';
+import { type OwnDropIns, readOwnDropIns, restoreOwnDropIns, setInFiles } from './written.ts';
 
 /** systemd's own drop-ins of the time before, which end with the boot in which they were made. */
 interface UnitFacts {
@@ -75,7 +76,7 @@ async function release(host: HoldHost, parameters: Parameters, { from, to, isAll
 /** Whether a reload gives the unit its set without what systemd wrote for the call; also once our files are gone. */
 function isInFiles(host: HoldHost, parameters: Parameters): boolean {
   const { unit, name, after } = read(parameters);
-  const written = setInFiles(host.tree, unit, name, (path) => !isRuntimeOwn(path, name));
+  const written = setInFiles(host.tree, unit, name, (path) => !isLiveDropIn(path, name));
   return equalSets(written, after) || equalSets(ownSet(host, unit, name), after);
 }
 

@@ -5,10 +5,8 @@ import { errnoOf } from '../../core/errors.ts';
 import type { RootTree } from '../../host/root-tree.ts';
 import { findDropIns, findUnitFiles } from '../../host/unit-files.ts';
 import { setOfFiles } from '../file-sets.ts';
+import { LIVE_FOLDERS } from '../own-files.ts';
 import type { SetName } from './parameters.ts';
-
-/** Where systemd keeps until reboot what SetUnitProperties set; scopes and transient units have the second one. */
-const RUNTIME_FOLDERS = ['/run/systemd/system.control', '/run/systemd/transient'] as const;
 
 /** The set that a unit's files give it. */
 export function setInFiles(
@@ -22,17 +20,12 @@ export function setInFiles(
   return setOfFiles(tree, paths, name);
 }
 
-/** Whether a drop-in is systemd's own of a property that was set until reboot. */
-export function isRuntimeOwn(path: string, name: string): boolean {
-  return RUNTIME_FOLDERS.some((folder) => path.startsWith(`${folder}/`)) && posix.basename(path) === `50-${name}.conf`;
-}
-
 /** Texts by paths; null where there is no such file. */
 export type OwnDropIns = Readonly<Record<string, string | null>>;
 
 /** What systemd keeps of a property that was set until reboot. */
 export function readOwnDropIns(tree: RootTree, unit: string, name: string): OwnDropIns {
-  const paths = RUNTIME_FOLDERS.map((folder) => `${folder}/${unit}.d/50-${name}.conf`);
+  const paths = LIVE_FOLDERS.map((folder) => `${folder}/${unit}.d/50-${name}.conf`);
   return Object.fromEntries(paths.map((path) => [path, tree.text(path) ?? null]));
 }
 
