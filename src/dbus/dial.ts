@@ -3,11 +3,12 @@ import { errnoOf, quote, SlicectlError } from '../core/errors.ts';
 import type { Bus } from './types.ts';
 
 export interface DialOptions {
-  /** For each attempt at a path, authentication and Hello included. Default 2 s. */
+  /** For each attempt at a path, authentication and Hello included. Default 25 s. */
   readonly timeoutMs?: number;
 }
 
-const DEFAULT_TIMEOUT_MS = 2_000;
+// As for calls (BUS_DEFAULT_TIMEOUT of sd-bus): a host under pressure is where limits are needed.
+const DEFAULT_TIMEOUT_MS = 25_000;
 
 // A full listen queue gives EAGAIN when hundreds of clients start together; the figures are those of
 // opencontainers/cgroups PR 45. A daemon at its limit of connections refuses Hello, for the same reason.
