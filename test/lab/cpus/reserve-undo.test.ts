@@ -32,19 +32,27 @@ describe.each(UNDO_MACHINES)('a reservation that is undone on $name', ({ name, s
     expect(await lab.out('cat /sys/fs/cgroup/cpuset.cpus.effective')).toBe('0-7');
   });
 
-  it('lasts over a boot, and is undone by its change from before that boot', async () => {
-    const id = await change(...RESERVE, ...KERNEL_TOO);
+  let lasting = '';
+
+  it('lasts over a boot', async () => {
+    lasting = await change(...RESERVE, ...KERNEL_TOO);
     await expectAlone(lab);
     await lab.reboot();
     await lab.until('systemctl is-active slicectl-cpus.service');
     for (const where of ['-.slice', 'user', 'late.slice', 'system.slice'] as const) await lab.busy(where);
     await expectAlone(lab);
+  });
+
+  it('is found in order then, and a new service of the root slice is named', async () => {
     expect((await lab.slicectl(['cpus', 'audit', '--window', '1'])).code).toBe(0);
     // Services of the root slice are confined by their names, and this one is new.
     await lab.busy('-.slice', { name: 'busy-new' });
     const { code, stdout } = await lab.slicectl(['cpus', 'audit', '--window', '1']);
     expect([code, stdout]).toEqual([3, expect.stringContaining('busy-new.service')]);
-    await lab.done('undo', id, '--yes');
+  });
+
+  it('is undone by its change from before that boot', async () => {
+    await lab.done('undo', lasting, '--yes');
     await expectNoTrace(lab);
     await lab.out('systemctl stop busy-late.service; systemctl daemon-reload');
     await expectNoTrace(lab);
