@@ -1,6 +1,7 @@
 import type { Action, Parameters } from '../../change/plan.ts';
 import { equalSets, type IndexSet, parseIndexSet } from '../../core/cpuset.ts';
 import type { HoldHost } from './host.ts';
+import { noteSlices, type SliceDropIns, tidySlices } from './leftovers.ts';
 import type { LaterParameters } from './parameters.ts';
 import { confineLate, sweepSlices } from './sweep.ts';
 
@@ -13,17 +14,21 @@ export function laterAction(host: HoldHost): Action {
     }
     if (to.length > 0) await confineLate(host, 'AllowedCPUs', to);
   };
+  const tidy = (facts: Parameters, sets: readonly IndexSet[]): Promise<void> =>
+    tidySlices(host, facts as unknown as SliceDropIns, { name: 'AllowedCPUs', sets });
   return {
     assertAsPlanned: async () => undefined,
-    facts: async () => ({}),
-    async carryOut(parameters) {
+    facts: async () => ({ ...(await noteSlices(host, 'AllowedCPUs')) }),
+    async carryOut(parameters, facts) {
       const { before, after, all } = read(parameters);
       await pass(before, after, all);
+      await tidy(facts, [before, after, all]);
       return undefined;
     },
-    async takeBack(parameters) {
+    async takeBack(parameters, facts) {
       const { before, after, all } = read(parameters);
       await pass(after, before, all);
+      await tidy(facts, [before, after, all]);
     },
   };
 }

@@ -1,19 +1,17 @@
 import type { Action, Parameters } from '../../change/plan.ts';
 import { equalSets, type IndexSet, parseIndexSet, printIndexSet } from '../../core/cpuset.ts';
 import { SlicectlError } from '../../core/errors.ts';
-import { readIfThere } from '../../host/files.ts';
-import type { HostPaths } from '../../host/paths.ts';
 import { isLiveDropIn } from '../own-files.ts';
 import { confine, widen } from './force.ts';
 import type { HoldHost } from './host.ts';
+import { bootId, noteSlices, type SliceDropIns, tidySlices } from './leftovers.ts';
 import { readLoaded } from './loaded.ts';
 import type { UnitParameters } from './parameters.ts';
 import { ownSet, sweepSlices } from './sweep.ts';
 import { type OwnDropIns, readOwnDropIns, restoreOwnDropIns, setInFiles } from './written.ts';
 
 /** systemd's own drop-ins of the time before, which end with the boot in which they were made. */
-interface UnitFacts {
-  readonly boot: string;
+interface UnitFacts extends SliceDropIns {
   readonly own: OwnDropIns;
 }
 
@@ -28,7 +26,10 @@ export function unitAction(host: HoldHost): Action {
     },
     async facts(parameters) {
       const { unit, name } = read(parameters);
-      return { boot: bootId(host.paths), own: readOwnDropIns(host.tree, unit, name) };
+      const below = unit.endsWith('.slice')
+        ? await noteSlices(host, name, unit)
+        : { boot: bootId(host.paths), slices: {} };
+      return { ...below, own: readOwnDropIns(host.tree, unit, name) };
     },
     async carryOut(parameters, facts) {
       const { unit, name, before, after, all } = read(parameters);
@@ -40,6 +41,7 @@ export function unitAction(host: HoldHost): Action {
       await release(host, parameters, { from: before, to: all, isAll: true });
       // Also what an earlier change left there: a unit that is to have nothing has no such file.
       restoreOwnDropIns(host.tree, nothingOf(readOwnDropIns(host.tree, unit, name)));
+      await tidyBelow(host, parameters, facts);
       return undefined;
     },
     async takeBack(parameters, facts) {
@@ -53,6 +55,7 @@ export function unitAction(host: HoldHost): Action {
       else if (before.length === 0) await release(host, parameters, { from: after, to: all, isAll: true });
       else await release(host, parameters, { from: after, to: before, isAll: false });
       restore(host, facts);
+      await tidyBelow(host, parameters, facts);
     },
   };
 }
@@ -80,6 +83,12 @@ function isInFiles(host: HoldHost, parameters: Parameters): boolean {
   return equalSets(written, after) || equalSets(ownSet(host, unit, name), after);
 }
 
+async function tidyBelow(host: HoldHost, parameters: Parameters, facts: Parameters): Promise<void> {
+  const { unit, name, before, after, all } = read(parameters);
+  if (!unit.endsWith('.slice')) return;
+  await tidySlices(host, facts as unknown as UnitFacts, { name, sets: [before, after, all] }, unit);
+}
+
 function restore({ tree, paths }: HoldHost, facts: Parameters): void {
   const { boot, own } = facts as unknown as UnitFacts;
   restoreOwnDropIns(tree, boot === bootId(paths) ? own : nothingOf(own));
@@ -87,10 +96,6 @@ function restore({ tree, paths }: HoldHost, facts: Parameters): void {
 
 function nothingOf(own: OwnDropIns): OwnDropIns {
   return Object.fromEntries(Object.keys(own).map((path) => [path, null]));
-}
-
-function bootId({ proc }: HostPaths): string {
-  return (readIfThere(`${proc}/sys/kernel/random/boot_id`) ?? '').trim();
 }
 
 function read(parameters: Parameters) {
