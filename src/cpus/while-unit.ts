@@ -80,7 +80,7 @@ const RELOAD: Step = { kind: 'reload', manager: 'system', purpose: 'systemd read
 /** A release widens many units, each with a proof, and may wait for another change to end. */
 const STOP_SECONDS = 600;
 
-/** The second command goes on where the first was killed, and finds nothing to do else. */
+/** The second command goes on where the first was killed, and else finds nothing to do: how that ends is how all ended. */
 function serviceText(slice: string, unit: string, program: readonly string[]): string {
   const release = execLine([...program, 'cpus', 'release', slice, '--yes', '--ended']);
   return `# Written by slicectl cpus reserve --while-unit. slicectl cpus release removes it.
@@ -93,7 +93,7 @@ After=${unit}
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStop=${release}
+ExecStop=-${release}
 ExecStopPost=${release}
 TimeoutStopSec=${STOP_SECONDS}
 `;

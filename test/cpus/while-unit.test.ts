@@ -45,7 +45,7 @@ describe('a reservation that lasts as long as a unit', () => {
     const text = readFileSync(join(root, PATH), 'utf8');
     expect(text).toContain('BindsTo=machine-qemu\\x2d1\\x2ddb.scope\nAfter=machine-qemu\\x2d1\\x2ddb.scope\n');
     const release = '/usr/bin/node "/opt/my $$HOME 100%%/main.js" cpus release db.slice --yes --ended';
-    expect(text).toContain(`ExecStop=${release}\nExecStopPost=${release}\n`);
+    expect(text).toContain(`ExecStop=-${release}\nExecStopPost=${release}\n`);
   });
 
   it('needs nothing more when it is asked for twice', () => {
