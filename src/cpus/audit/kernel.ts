@@ -154,8 +154,9 @@ function interruptFindings(view: AuditView, activity: Activity | undefined): Fin
       severity: 'unmovable',
       subject: subject(managed),
       what: `${countText(managed.length, 'interrupt line')} on payload CPUs ${printIndexSet(payload)} cannot be moved${came(managed)}`,
-      cause:
-        'the kernel manages the queues of these devices itself, one a CPU; they come only when a task there uses the device',
+      cause: `the kernel manages the queues of these devices itself, one a CPU; they come only when a task there uses the device${
+        managed.some(({ number }) => number === 0) ? '; line 0 is the timer of the machine, which stays' : ''
+      }`,
       cure: '',
       isFixable: false,
     });
