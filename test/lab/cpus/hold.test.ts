@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Step } from '../../../src/change/plan.ts';
+import { bundle } from './bundle.ts';
 import type { HoldOrder } from './hold-program.ts';
 import { CpuLab } from './support.ts';
 
@@ -69,18 +69,7 @@ describe.each(MACHINES)('CPUs held on %s', (name) => {
   };
 
   beforeAll(async () => {
-    const outfile = join(folder, 'hold-program.mjs');
-    await build({
-      entryPoints: [join(import.meta.dirname, 'hold-program.ts')],
-      outfile,
-      bundle: true,
-      platform: 'node',
-      mainFields: ['module', 'main'],
-      format: 'esm',
-      target: 'node20',
-      logLevel: 'error',
-      banner: { js: 'import { createRequire as r } from "node:module"; const require = r(import.meta.url);' },
-    });
+    const outfile = await bundle('hold-program', folder);
     lab = await CpuLab.open(name, 'hold');
     await lab.push(outfile, '/root/hold-program.mjs');
   }, 900_000);
