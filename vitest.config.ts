@@ -32,7 +32,7 @@ export default defineConfig({
           name: 'lab',
           include: ['test/lab/**/*.test.ts'],
           maxWorkers: 2,
-          testTimeout: 600_000,
+          testTimeout: 1_200_000,
           hookTimeout: 1_800_000,
           sequence: { groupOrder: 2 },
         },

@@ -8,7 +8,7 @@ import { type MachineRecord, thisFile } from './record.ts';
 
 export interface ExecOptions extends Place {
   readonly input?: string;
-  /** Then the command is ended and the promise rejects. Two minutes in a container, five in an emulated machine. */
+  /** Then the command is ended and the promise rejects. Two minutes in a container, ten in an emulated machine. */
   readonly timeoutMs?: number;
 }
 
@@ -42,7 +42,7 @@ export async function machine(name: string): Promise<Machine> {
 
 function machineOf(spec: MachineSpec, { bootMs = 0 }: MachineRecord): Machine {
   const { name, kind } = spec;
-  const patience = kind === 'container' ? 120_000 : 300_000;
+  const patience = kind === 'container' ? 120_000 : 600_000;
   return {
     name,
     kind,
