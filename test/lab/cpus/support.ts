@@ -175,7 +175,7 @@ export interface BusyOptions {
   readonly name?: string;
   /**
    * Whether they never sleep. Eight such loops make an emulated machine very slow, since it has two CPUs of the host;
-   * others run a fiftieth of the time, and start a program each time, so that new tasks are placed too.
+   * others run a hundredth of the time, and start a program each time, so that new tasks are placed too.
    */
   readonly flat?: boolean;
 }
@@ -189,7 +189,7 @@ now() { read -r t _ </proc/uptime; t=\${t%.*}\${t#*.}; }
 while :; do
   now; end=$((t + 2))
   while [ $t -lt $end ]; do now; done
-  sleep 1
+  sleep 2
 done
 `;
 
