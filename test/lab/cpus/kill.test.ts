@@ -129,7 +129,7 @@ describe.each(MACHINES)('a reservation whose process is killed on %s', (name) =>
     );
 
     it.runIf(isAsked)(
-      'is whole when it was killed after each step and resumed, and goes back',
+      'is whole when it was killed after each step and resumed, and goes back (a long one: SLICECTL_LAB=v2-262 runs it)',
       async () => {
         await expectThrough({ plan: 'reserve', way: 'resume', when: 'carried' });
         await expectThrough({ plan: 'reserve', way: 'undo', when: 'begin' });
@@ -138,7 +138,7 @@ describe.each(MACHINES)('a reservation whose process is killed on %s', (name) =>
     );
 
     it.runIf(isAsked)(
-      'goes back or is finished after a kill before each single step',
+      'goes back or is finished after a kill before each single step (a long one: SLICECTL_LAB=v2-262 runs it)',
       async () => {
         for (const [at, { does }] of steps.reserve.entries()) {
           const { faults } = await alone({
@@ -155,7 +155,7 @@ describe.each(MACHINES)('a reservation whose process is killed on %s', (name) =>
   });
 
   it.runIf(isAsked)(
-    'is whole or gone as a partition until reboot, too',
+    'is whole or gone as a partition until reboot, too (a long one: SLICECTL_LAB=v2-262 runs it)',
     async () => {
       const sets: Sets = { ...SETS, partition: 'root' };
       const prepared = await prepare({ sets, isFull: false, runtime: true });
