@@ -77,7 +77,11 @@ export function notWhole(seen: Look, whole: Look, sets: Sets): readonly string[]
   const side = (path: string): string => (isPayload(path) ? sets.payload : sets.system);
   const isWithin = (cpus: string, path: string): boolean =>
     isSubset(parseIndexSet(cpus, path), parseIndexSet(side(path), path));
-  const tops = new Set(whole.groups.filter(({ path, asked }) => asked === side(path)).map(({ path }) => path));
+  // What is below them is held by them, and gets its own set when systemd looks at it next.
+  const isTop = (path: string): boolean => path.lastIndexOf('/') === 0;
+  const tops = new Set(
+    whole.groups.filter(({ path, asked }) => isTop(path) && asked === side(path)).map(({ path }) => path),
+  );
   return [
     ...differences('file', whole.files, seen.files),
     ...seen.threads.flatMap((thread) => {

@@ -129,7 +129,7 @@ describe.each(MACHINES)('a reservation whose process is killed on %s', (name) =>
     );
 
     it.runIf(isAsked)(
-      'is whole when it was killed after each step and resumed, and goes back (a long one: SLICECTL_LAB=v2-262 runs it)',
+      'is whole when it was killed after each step and resumed, and goes back',
       async () => {
         await expectThrough({ plan: 'reserve', way: 'resume', when: 'carried' });
         await expectThrough({ plan: 'reserve', way: 'undo', when: 'begin' });
@@ -138,7 +138,7 @@ describe.each(MACHINES)('a reservation whose process is killed on %s', (name) =>
     );
 
     it.runIf(isAsked)(
-      'goes back or is finished after a kill before each single step (a long one: SLICECTL_LAB=v2-262 runs it)',
+      'goes back or is finished after a kill before each single step',
       async () => {
         for (const [at, { does }] of steps.reserve.entries()) {
           const { faults } = await alone({
@@ -155,9 +155,12 @@ describe.each(MACHINES)('a reservation whose process is killed on %s', (name) =>
   });
 
   it.runIf(isAsked)(
-    'is whole or gone as a partition until reboot, too (a long one: SLICECTL_LAB=v2-262 runs it)',
+    'is whole or gone as a partition until reboot, too',
     async () => {
       const sets: Sets = { ...SETS, partition: 'root' };
+      // On 6.12 a kernel thread that had fewer CPUs has all after a partition, killed or not: so there was one before.
+      await prepare({ sets, isFull: false, runtime: true });
+      await lab.done('undo', '--yes');
       const prepared = await prepare({ sets, isFull: false, runtime: true });
       expect(prepared.faults).toEqual([]);
       expect(prepared.changes.join('\n')).toContain("/payload.slice: cpuset.cpus '2-3', effective 2-3, root");
