@@ -2,6 +2,7 @@ import type { Refusal } from '../change/plan.ts';
 import { type IndexSet, intersection, isSubset, printIndexSet } from '../core/cpuset.ts';
 import { sliceLevels } from '../core/unit-name.ts';
 import { kubeletConflict } from './kubelet/conflict.ts';
+import { PLAIN_LEASE } from './lease/lease.ts';
 import type { CpuFacts, ReservationRecord, UnitFacts } from './model.ts';
 import { type Ground, listText, type Reservation, rolesText } from './roles.ts';
 import { roleOf, systemSet } from './shares.ts';
@@ -36,7 +37,7 @@ export function hostRefusals({ cgroups, hasCpuset, systemd }: CpuFacts, { uid }:
     const what = { hybrid: 'the hybrid layout', legacy: 'cgroup v1', none: 'no cgroups' }[cgroups];
     refusals.push({
       reason: `this host has ${what}, where systemd stores AllowedCPUs and does not apply it: it rules cpuset in cgroup v2 alone (systemd.resource-control(5))`,
-      hint: `boot with systemd.unified_cgroup_hierarchy=1; or set CPUAffinity= in /etc/systemd/system.conf, which services inherit after a boot and can leave; or ${alone}`,
+      hint: `boot with systemd.unified_cgroup_hierarchy=1; or set CPUAffinity= in /etc/systemd/system.conf, which services inherit after a boot and can leave; or ${PLAIN_LEASE} gives one job CPUs in a cpuset group`,
     });
   }
   if (cgroups === 'unified' && !hasCpuset) {

@@ -3,12 +3,12 @@ import { badInput, type ErrorCode, quote, SlicectlError } from '../../core/error
 import type { AskedLimits } from '../../core/limits.ts';
 import { sliceLevels, sliceName, slicePath } from '../../core/unit-name.ts';
 import { readGroupTree } from '../../cpus/groups.ts';
-import { type FixedGround, previewLease, type TakenLease, takeLease } from '../../cpus/lease/lease.ts';
+import { type FixedGround, PLAIN_LEASE, previewLease, type TakenLease, takeLease } from '../../cpus/lease/lease.ts';
 import type { LeaseChoice, LeaseRequest } from '../../cpus/lease/pick.ts';
 import { type LeaseStore, openLeases } from '../../cpus/lease/store.ts';
 import { readRecords } from '../../cpus/record.ts';
 import { groundOf } from '../../cpus/show.ts';
-import { readMembership } from '../../host/cgroups.ts';
+import { readLayout, readMembership } from '../../host/cgroups.ts';
 import { readInterrupts } from '../../host/interrupts.ts';
 import { HOST } from '../../host/paths.ts';
 import { openTree } from '../../host/root-tree.ts';
@@ -46,6 +46,7 @@ export async function leaseFor(
 ): Promise<RunLease> {
   const self = readSelf();
   const request = requestOf(given, limits);
+  if (launcher.backend.kind === 'systemd') assertRulesCpuset();
   const isOfSystem = launcher.backend.kind === 'systemd' && managerOf(given, self) === 'system';
   const slice = sliceOf(given, request, isOfSystem);
   const ground = readGround(slice, isOfSystem, given);
@@ -85,6 +86,18 @@ function lifeOf(taken: Partial<TakenLease>): Pick<RunLease, 'placed' | 'started'
 
 const managerOf = (given: RunOptions, { uid }: Self): 'system' | 'user' =>
   given.user ? 'user' : given.system || uid === 0 ? 'system' : 'user';
+
+/** systemd.resource-control(5): AllowedCPUs= works in the unified hierarchy alone. */
+function assertRulesCpuset(): void {
+  if (readLayout(HOST).mode === 'unified') return;
+  throw new SlicectlError(
+    'E_CONTROLLER',
+    '--exclusive cannot be held here by systemd, which rules cpuset in cgroup v2 alone',
+    {
+      hint: `boot with systemd.unified_cgroup_hierarchy=1, or go beside it: ${PLAIN_LEASE} …`,
+    },
+  );
+}
 
 function requestOf(given: RunOptions, limits: LaunchOptions['limits']): LeaseRequest {
   const names = Array.isArray(limits) ? (limits as AskedLimits).map(({ name }) => name) : Object.keys(limits ?? {});

@@ -12,6 +12,9 @@ import { type LeaseList, type LeaseStore, readLeases, removeLease, withLeases, w
 /** What is read before the lock is taken, which nobody else is to wait for. */
 export type FixedGround = Omit<LeaseGround, 'leases'>;
 
+/** The way to a lease beside a systemd that does not rule cpuset: below a group that it leaves to others. */
+export const PLAIN_LEASE = 'systemd-run --scope -p Delegate=yes slicectl run --exclusive N --backend cgroup-v1';
+
 /** Where a job is, or is about to be. */
 export interface LeasePlace {
   readonly unit: string | undefined;
