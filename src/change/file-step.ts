@@ -26,9 +26,19 @@ export function fileStep(
   return [{ kind: 'file', path, target, before, after: wanted, purpose }];
 }
 
-/** The step that removes a file, or none where there is none. Where a link leads to it, the link stays. */
-export function removeFileStep(tree: RootTree, path: string, purpose: string): readonly (Step & FileStep)[] {
-  return fileStep(tree, path, { exists: false }, purpose);
+/**
+ * The step that removes a file, or none where there is none. Where a link leads to it, the link stays. `folders`, topmost
+ * first, are there for such files alone, and go when they are empty.
+ */
+export function removeFileStep(
+  tree: RootTree,
+  path: string,
+  purpose: string,
+  folders: readonly string[] = [],
+): readonly (Step & FileStep)[] {
+  return fileStep(tree, path, { exists: false }, purpose).map((step) =>
+    folders.length === 0 ? step : { ...step, folders },
+  );
 }
 
 /** What lies at a path now, links followed. */

@@ -103,12 +103,13 @@ export function conflictsOf(tree: RootTree, steps: readonly FileStep[]): readonl
   });
 }
 
-/** Removes what lies beside a file for the time of the change. */
-export function tidyFile(hand: FileHand, { target }: FileStep, tag: string): void {
+/** Removes what lies beside a file for the time of the change, and folders that are empty then, where the step says so. */
+export function tidyFile(hand: FileHand, { target, folders = [] }: FileStep, tag: string): void {
   try {
     forget(placeOf(hand, target, tag));
+    removeFolders(hand.tree, folders, hand.uid, hand.disk);
   } catch (error) {
-    // Not worth failing for: it is a second name of a file, which nothing reads.
+    // Not worth failing for: a second name of a file, or an empty folder, which nothing reads.
     if (!(error instanceof SlicectlError)) throw error;
   }
 }

@@ -29,6 +29,8 @@ export interface FileStep {
   readonly target: string;
   readonly before: FileState;
   readonly after: FileState;
+  /** Of a step that removes its file: folders that go too when they hold nothing else then, topmost first. */
+  readonly folders?: readonly string[];
 }
 
 /** `daemon-reload`: after unit files and drop-ins have changed. */

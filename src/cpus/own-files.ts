@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { RootTree } from '../host/root-tree.ts';
 import { unitFolders } from '../host/unit-files.ts';
 import { RECORD_FOLDERS } from './record.ts';
@@ -21,6 +22,8 @@ export interface Layer {
   /** What irqbalance is told. */
   readonly irqbalance: string;
 }
+
+const OWN_FOLDER = '/etc/slicectl';
 
 export const LASTING: Layer = {
   units: '/etc/systemd/system',
@@ -78,6 +81,13 @@ export function ownFiles(tree: RootTree): readonly string[] {
     tree.list(folder).flatMap((name) => (name.endsWith('.conf') && !name.startsWith('.') ? [`${folder}/${name}`] : [])),
   );
   return [...records, ...(ownBootUnit(tree) === undefined ? [] : [BOOT_UNIT_PATH]), ...dropIns];
+}
+
+/** Folders that are there for such files alone, topmost first: those of drop-ins, of records, and `/etc/slicectl`. */
+export function ownFolders(path: string): readonly string[] {
+  const folder = posix.dirname(path);
+  const isOwn = folder.endsWith('.d') || RECORD_FOLDERS.some((one) => one === folder);
+  return [...(folder.startsWith(OWN_FOLDER) ? [OWN_FOLDER] : []), ...(isOwn ? [folder] : [])];
 }
 
 /** The text of the boot unit, where slicectl wrote it. */

@@ -6,7 +6,7 @@ import type { RootTree } from '../host/root-tree.ts';
 import type { HeldExpectation, LaterParameters, WideExpectation } from './hold/parameters.ts';
 import { kernelSteps } from './kernel-steps.ts';
 import type { CpuFacts, Wanted } from './model.ts';
-import { ownFiles } from './own-files.ts';
+import { ownFiles, ownFolders } from './own-files.ts';
 import { partitionsBack, partitionsOn } from './partition-steps.ts';
 import { listText } from './roles.ts';
 import { groupSteps, startSteps, unitSteps } from './unit-steps.ts';
@@ -32,8 +32,9 @@ const NO_EXTRA: ExtraSteps = { stop: [], files: [], start: [] };
  *
  * 1. Partitions that go or change are members again: nothing else may change around a partition (CPUs leak on 6.12).
  * 2. Files are written and systemd reads them, so that what is made from now on comes out right.
- * 3. Units and groups get their CPUs at once: first the system's, then the payload's, then those that lose their set and
- *    are widened explicitly, since the kernel leaves tasks narrow otherwise (systemd#43846).
+ * 3. Units and groups get their CPUs at once: first the system's units, which bring the controller to the groups beside
+ *    them, then the payload's, then those that lose their set and are widened explicitly, since the kernel leaves tasks
+ *    narrow otherwise (systemd#43846).
  * 4. Partitions, interrupts, workers, kernel threads.
  * 5. Slices that were made meanwhile are widened, then files that nobody wants any more go, and what came just then is
  *    looked for. Not only afterwards: systemd may drop the controller, and then nothing tells whose tasks are left narrow.
@@ -46,13 +47,13 @@ export function stepsTo(facts: CpuFacts, wanted: Wanted, ground: StepGround, ext
   const kept = new Set(wanted.files.map(({ path }) => path));
   const removed = ownFiles(tree)
     .filter((path) => !kept.has(path))
-    .flatMap((path) => removeFileStep(tree, path, 'its reservation is over'));
+    .flatMap((path) => removeFileStep(tree, path, 'its reservation is over', ownFolders(path)));
   const units = unitSteps(facts, { before, wanted });
   const kernel = kernelSteps(facts, { before, wanted }, ground.paths);
   const isOver = wanted.files.length === 0;
   const live = [
-    ...groupSteps(facts, { before, wanted }),
     ...units.confined,
+    ...groupSteps(facts, { before, wanted }),
     ...startSteps(facts, wanted),
     ...units.payload,
     ...units.freed,

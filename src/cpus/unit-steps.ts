@@ -64,11 +64,15 @@ function stepsOf(facts: CpuFacts, wanted: Wanted, unit: WantedUnit): readonly Ma
   ];
 }
 
-/** Whether property and kernel are as wanted. What a set that is gone left explicitly wide is no fault. */
+/**
+ * Whether property and kernel are as wanted. What a set that is gone left explicitly wide is no fault; a group without
+ * cpuset files is one, since somebody took the controller away.
+ */
 function isHeld({ groups }: CpuFacts, now: UnitFacts | undefined, { cpus }: WantedUnit): boolean {
   if (!equalSets(now?.allowed ?? [], cpus)) return false;
-  const group = groups?.groups.find(({ path }) => path === now?.cgroup);
-  return cpus.length === 0 || group?.asked === undefined || equalSets(group.asked, cpus);
+  if (cpus.length === 0 || groups === undefined || now === undefined || now.cgroup === '') return true;
+  const asked = groups.groups.find(({ path }) => path === now.cgroup)?.asked;
+  return asked !== undefined && equalSets(asked, cpus);
 }
 
 const WORDS = {
@@ -101,7 +105,11 @@ function unitStep(
       before.length === 0
         ? `give ${unit} ${WORDS[name].all} again`
         : `give ${unit} its ${WORDS[name].what} ${listText(before)} again`,
-    details: [`${name} ${shown(before)} → ${shown(after)}`],
+    details: [
+      equalSets(before, after)
+        ? `${name} ${shown(after)}, which the kernel does not hold`
+        : `${name} ${shown(before)} → ${shown(after)}`,
+    ],
     subjects: [`${name} of ${unit}`],
     purpose:
       role === 'payload'

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { apply } from '../../src/change/apply.ts';
+import { removeFileStep } from '../../src/change/file-step.ts';
 import { interrupted, listChanges, lockStore, readChange } from '../../src/change/journal.ts';
 import type { Action, Plan, Step } from '../../src/change/plan.ts';
 import { previewResume, previewUndo, resume, undo } from '../../src/change/undo.ts';
@@ -57,6 +58,22 @@ describe('apply', () => {
     expect(host.unit('docker').config).toBe('systemd\n');
     expect(host.files()).toEqual(['docker.conf']);
     expect(listChanges(host.context().store)).toMatchObject([{ id: result.id, state: 'applied' }]);
+  });
+
+  it('removes a folder with its last file, keeps one that holds more, and has both back after an undo', async () => {
+    mkdirSync(join(host.root, 'etc/own/deep'), { recursive: true });
+    mkdirSync(join(host.root, 'etc/shared'));
+    for (const path of ['/etc/own/deep/a', '/etc/shared/a', '/etc/shared/b']) host.write(path, 'x');
+    const remove = (path: string, folders: readonly string[]) => removeFileStep(host.tree, path, 'a test', folders);
+    const { id } = await apply(
+      host.plan(remove('/etc/own/deep/a', ['/etc/own', '/etc/own/deep']), remove('/etc/shared/a', ['/etc/shared'])),
+      host.context(),
+    );
+    expect(host.tree.list('/etc').toSorted()).toEqual(['docker.conf', 'shared']);
+    expect(host.tree.list('/etc/shared')).toEqual(['b']);
+    await undo(id, host.context());
+    expect(host.text('/etc/own/deep/a')).toBe('x');
+    expect(host.tree.list('/etc/shared').toSorted()).toEqual(['a', 'b']);
   });
 
   it('does nothing at all for a plan without steps', async () => {

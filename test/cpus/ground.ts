@@ -1,4 +1,4 @@
-import { type IndexSet, parseIndexSet } from '../../src/core/cpuset.ts';
+import { type IndexSet, parseIndexSet, printIndexSet } from '../../src/core/cpuset.ts';
 import type { GroupCpus } from '../../src/cpus/groups.ts';
 import { NOTHING_BEFORE } from '../../src/cpus/kernel-before.ts';
 import type { CpuFacts, ReservationRecord, UnitFacts } from '../../src/cpus/model.ts';
@@ -48,6 +48,17 @@ export function groupOf(path: string, asked: string, more: Partial<GroupCpus> = 
   const unit = /\.(?:slice|scope)$/.test(path) ? path.slice(path.lastIndexOf('/') + 1) : undefined;
   const effective = asked === '' ? set('0-7') : set(asked);
   return { path, unit, asked: set(asked), effective, partition: { type: 'member', invalid: undefined }, ...more };
+}
+
+/** What the kernel holds for the units, but for the groups that are given. */
+export function heldGroups(groups: CpuFacts['groups'], units: readonly UnitFacts[]): CpuFacts['groups'] {
+  if (groups === undefined) return undefined;
+  const given = new Set(groups.groups.map(({ path }) => path));
+  const held = units.filter(({ allowed, cgroup }) => allowed.length > 0 && !given.has(cgroup));
+  return {
+    ...groups,
+    groups: [...groups.groups, ...held.map(({ cgroup, allowed }) => groupOf(cgroup, printIndexSet(allowed)))],
+  };
 }
 
 export function taskOf(name: string, cgroup: string, more: Partial<Task> = {}): Task {

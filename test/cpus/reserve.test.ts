@@ -7,7 +7,7 @@ import { wantedFor } from '../../src/cpus/want.ts';
 import { parseKernelLine } from '../../src/host/kernel-line.ts';
 import { RootTree } from '../../src/host/root-tree.ts';
 import { FakeHost, GUEST_8, topologyOf } from './fake-host.ts';
-import { factsOf, groupOf, recordOf, set, taskOf, unitOf } from './ground.ts';
+import { factsOf, groupOf, heldGroups, recordOf, set, taskOf, unitOf } from './ground.ts';
 
 function request(more: Partial<ReserveRequest> = {}): ReserveRequest {
   return {
@@ -332,7 +332,8 @@ it('plans nothing the second time', async () => {
     allowed: wanted.units.find((one) => one.unit === unit.name)?.cpus ?? [],
   }));
   const at = { paths: host.paths, tree: new RootTree(host.root), system: undefined, uid: 0 };
-  const { steps, title } = await planReserve({ ...bare, units, records }, at, request({ pick: { cores: 1 } }));
+  const groups = heldGroups(bare.groups, units);
+  const { steps, title } = await planReserve({ ...bare, units, groups, records }, at, request({ pick: { cores: 1 } }));
   expect(steps).toEqual([]);
   expect(title).toContain(printIndexSet(records[0]?.cpus ?? []));
 });

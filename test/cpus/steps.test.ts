@@ -8,7 +8,7 @@ import { stepsTo } from '../../src/cpus/steps.ts';
 import { wantedFor } from '../../src/cpus/want.ts';
 import { RootTree } from '../../src/host/root-tree.ts';
 import { FakeHost } from './fake-host.ts';
-import { factsOf, groupOf, recordOf, set, taskOf, unitOf } from './ground.ts';
+import { factsOf, groupOf, heldGroups, recordOf, set, taskOf, unitOf } from './ground.ts';
 
 /** What is to be done on a host with these records, so that those hold. */
 function stepsOn(host: FakeHost, facts: CpuFacts, records: readonly ReservationRecord[]): readonly Step[] {
@@ -26,14 +26,11 @@ function held(host: FakeHost, records: readonly ReservationRecord[], more: Parti
   host.write(Object.fromEntries(wanted.files.map(({ path, text }) => [path, text])));
   const names = new Map(wanted.units.map(({ unit, cpus }) => [unit, cpus]));
   const known = [...new Set([...bare.units.map(({ name }) => name), ...names.keys()])];
-  return {
-    ...bare,
-    records,
-    units: known.map((name) => ({
-      ...(bare.units.find((unit) => unit.name === name) ?? unitOf(name)),
-      allowed: names.get(name) ?? [],
-    })),
-  };
+  const units = known.map((name) => ({
+    ...(bare.units.find((unit) => unit.name === name) ?? unitOf(name)),
+    allowed: names.get(name) ?? [],
+  }));
+  return { ...bare, records, units, groups: heldGroups(bare.groups, units) };
 }
 
 describe('the steps to a reservation', () => {
@@ -73,6 +70,30 @@ describe('the steps to a reservation', () => {
       'confine system.slice to system CPUs 0-5',
       'check that no other process can run on the payload CPUs 6-7',
     ]);
+  });
+
+  it('confine units again whose group has no cpuset files, before groups that get theirs by that', () => {
+    using host = new FakeHost();
+    const records = [recordOf('db.slice', '6-7')];
+    const units = [unitOf('-.slice', { cgroup: '' }), unitOf('system.slice'), unitOf('empty.slice', { cgroup: '' })];
+    const bare = { asked: undefined, partition: undefined, effective: set('0-7') };
+    const groups = {
+      version: 2,
+      root: set('0-7'),
+      isolated: [],
+      groups: [...units, unitOf('db.slice')]
+        .filter(({ cgroup }) => cgroup !== '')
+        .map(({ cgroup }) => groupOf(cgroup, '', bare))
+        .concat(groupOf('/docker', '', bare)),
+    } as const;
+    const steps = stepsOn(host, held(host, records, { groups, units }), records);
+    expect(words(steps)).toEqual([
+      'confine system.slice to system CPUs 0-5',
+      'confine the group /docker to system CPUs 0-5',
+      'confine db.slice to payload CPUs 6-7',
+      'check that no other process can run on the payload CPUs 6-7',
+    ]);
+    expect(steps[0]).toMatchObject({ details: ['AllowedCPUs 0-5, which the kernel does not hold'] });
   });
 
   it('confine a group that systemd did not make', () => {
@@ -172,6 +193,23 @@ describe('the steps to a release', () => {
         parameters: { unit: 'system.slice', name: 'AllowedCPUs', before: '0-5', after: '0-6', all: '0-7' },
       }),
     );
+  });
+
+  it('take the folders along that are there for these files alone', () => {
+    using host = new FakeHost();
+    const steps = stepsOn(
+      host,
+      held(host, [recordOf('db.slice', '6-7'), recordOf('a.slice', '2', { runtime: true })]),
+      [],
+    );
+    const folders = Object.fromEntries(
+      steps.flatMap((step) => (step.kind === 'file' ? [[step.path, step.folders]] : [])),
+    );
+    expect(folders).toMatchObject({
+      '/etc/slicectl/reservations/db.slice.conf': ['/etc/slicectl', '/etc/slicectl/reservations'],
+      '/run/slicectl/reservations/a.slice.conf': ['/run/slicectl/reservations'],
+      '/etc/systemd/system/db.slice.d/60-slicectl-cpus.conf': ['/etc/systemd/system/db.slice.d'],
+    });
   });
 
   it('leave the other reservations as they are', () => {

@@ -64,6 +64,11 @@ export function differing(set: IndexSet, online: IndexSet): IndexSet {
   return union(set, without(online, set).slice(0, 1));
 }
 
+/** Whether a step of these sets can have left this one, also when it was killed while it set a {@link differing} one. */
+export function isOurs(found: IndexSet, sets: readonly IndexSet[], online: IndexSet): boolean {
+  return found.length === 0 || sets.some((set) => equalSets(set, found) || equalSets(differing(set, online), found));
+}
+
 /**
  * Gives a loaded unit all, explicitly, and proves that no task stays on `left` alone: an empty set would leave the masks
  * as they are (https://github.com/systemd/systemd/issues/43846). A task that stays there also when the set changes twice

@@ -2,7 +2,7 @@ import type { Action, Parameters } from '../../change/plan.ts';
 import { equalSets, type IndexSet, intersection, isSubset, parseIndexSet, printIndexSet } from '../../core/cpuset.ts';
 import { badInput, quote, SlicectlError } from '../../core/errors.ts';
 import { isGroup } from '../../host/control-writes.ts';
-import { differing } from './force.ts';
+import { differing, isOurs } from './force.ts';
 import type { HoldHost } from './host.ts';
 import { writeKernel } from './kernel-file.ts';
 import { narrowed, outside, taskList, tasksBelow } from './masks.ts';
@@ -76,7 +76,7 @@ export function groupAction(host: HoldHost): Action {
     async takeBack(parameters) {
       const { path, before, after, all } = read(parameters);
       const asked = askedAt(path) ?? [];
-      if (isThere(path) && ![before, after, all, []].some((set) => equalSets(set, asked))) {
+      if (isThere(path) && !isOurs(asked, [before, after, all], KINDS.AllowedCPUs.online(paths))) {
         throw new SlicectlError(
           'E_CHANGED',
           `${path} was given CPUs ${printIndexSet(asked)} meanwhile, and keeps them`,

@@ -2,11 +2,12 @@ import type { Action, Parameters } from '../../change/plan.ts';
 import { equalSets, type IndexSet, parseIndexSet, printIndexSet } from '../../core/cpuset.ts';
 import { SlicectlError } from '../../core/errors.ts';
 import { isLiveDropIn } from '../own-files.ts';
-import { confine, widen } from './force.ts';
+import { confine, isOurs, widen } from './force.ts';
 import type { HoldHost } from './host.ts';
 import { bootId, noteSlices, type SliceDropIns, tidySlices } from './leftovers.ts';
 import { readLoaded } from './loaded.ts';
 import type { UnitParameters } from './parameters.ts';
+import { KINDS } from './sets.ts';
 import { ownSet, sweepSlices } from './sweep.ts';
 import { type OwnDropIns, readOwnDropIns, restoreOwnDropIns, setInFiles } from './written.ts';
 
@@ -47,8 +48,7 @@ export function unitAction(host: HoldHost): Action {
     async takeBack(parameters, facts) {
       const { unit, name, before, after, all } = read(parameters);
       const loaded = await readLoaded(host, unit, name);
-      const known = [before, after, all, []];
-      if (loaded !== undefined && !known.some((set) => equalSets(set, loaded.property))) {
+      if (loaded !== undefined && !isOurs(loaded.property, [before, after, all], KINDS[name].online(host.paths))) {
         throw changed(unit, `${name} was set to ${printIndexSet(loaded.property)} meanwhile and is left so`);
       }
       if (after.length === 0) await confine(host, unit, name, before);

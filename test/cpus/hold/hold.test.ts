@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readGroupTree } from '../../../src/cpus/groups.ts';
 import { cpuChecks } from '../../../src/cpus/hold/checks.ts';
-import { differing } from '../../../src/cpus/hold/force.ts';
+import { differing, isOurs } from '../../../src/cpus/hold/force.ts';
 import { ghosts } from '../../../src/cpus/hold/ghosts.ts';
 import { kernelAction } from '../../../src/cpus/hold/kernel.ts';
 import { tasksBelow } from '../../../src/cpus/hold/masks.ts';
@@ -104,6 +104,21 @@ describe('the other set for a moment', () => {
     [[0], [0], [0]],
   ])('of %j with %j online is %j', (all, online, other) => {
     expect(differing(all, online)).toEqual(other);
+  });
+});
+
+describe('a set that is found', () => {
+  const sets = [
+    [0, 1, 2],
+    [3, 4, 5],
+  ];
+  it.each([
+    ['one of a step', [3, 4, 5], true],
+    ['the other one for a moment, in which it was killed', [3, 4], true],
+    ['none', [], true],
+    ["somebody's", [0, 3], false],
+  ])('that is %s: %j, ours: %s', (_, found, ours) => {
+    expect(isOurs(found, sets, [0, 1, 2, 3, 4, 5])).toBe(ours);
   });
 });
 

@@ -14,12 +14,13 @@ const ALL = '0-3';
 const SYSTEM = '0-1';
 const PAYLOAD = '2-3';
 const DROP_IN = '60-slicectl-cpus.conf';
+const FOR_ALL = '10-slicectl-cpus.conf';
 const text = (section: string, cpus: string): string => `[${section}]\nAllowedCPUs=\nAllowedCPUs=${cpus}\n`;
 
 const FILES = {
-  [`/etc/systemd/system/slice.d/${DROP_IN}`]: text('Slice', SYSTEM),
+  [`/etc/systemd/system/slice.d/${FOR_ALL}`]: text('Slice', SYSTEM),
   [`/etc/systemd/system/pay.slice.d/${DROP_IN}`]: text('Slice', PAYLOAD),
-  [`/etc/systemd/system/pay-.slice.d/${DROP_IN}`]: text('Slice', PAYLOAD),
+  [`/etc/systemd/system/pay-.slice.d/${FOR_ALL}`]: text('Slice', PAYLOAD),
   [`/etc/systemd/system/init.scope.d/${DROP_IN}`]: text('Scope', SYSTEM),
 };
 
@@ -59,7 +60,7 @@ describe.each(MACHINES)('CPUs held on %s', (name) => {
       `for pid in $(systemctl show -P MainPID ${pattern}); do [ "$pid" = 0 ] || sed -n 's/^Cpus_allowed_list:\\t//p' /proc/$pid/status; done | sort -u`,
     );
   const traces = (): Promise<string> =>
-    lab.out(`find /etc/systemd /run/systemd -name '${DROP_IN}' -o -name 50-AllowedCPUs.conf | sort`);
+    lab.out(`find /etc/systemd /run/systemd -name '*-slicectl-cpus.conf' -o -name 50-AllowedCPUs.conf | sort`);
   const expectNoGhost = async (): Promise<void> => {
     // A unit that stops makes systemd drop the controller, after which nothing in the kernel explains a narrow mask.
     await lab.out('systemd-run --quiet --wait true; systemctl start systemd-tmpfiles-clean.service');

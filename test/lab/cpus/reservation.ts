@@ -11,6 +11,14 @@ export const KERNEL_TOO = ['--irqs', '--workqueues', '--kernel-threads'];
 const FILES =
   'find /etc/systemd /run/systemd/system /run/systemd/system.control /run/systemd/transient /etc/slicectl /run/slicectl/reservations -type f \\( -path "*slicectl*" -o -name "50-Allowed*" \\) 2>/dev/null; true';
 
+const FOLDERS = [
+  '/etc/slicectl',
+  '/run/slicectl/reservations',
+  ...['slice', 'payload.slice', 'payload-.slice', 'init.scope', 'multi-user.target', 'busy-root.service'].map(
+    (unit) => `/etc/systemd/system/${unit}.d`,
+  ),
+].join(' ');
+
 /** Threads of processes that may run on payload CPUs, outside of the payload slice: `cgroup comm`. */
 export function strangers(masks: readonly Mask[]): readonly string[] {
   return masks
@@ -25,9 +33,9 @@ export async function expectAlone(lab: CpuLab): Promise<void> {
   expect(ran.filter(({ cgroup }) => !cgroup.startsWith('/payload.slice'))).toEqual([]);
 }
 
-/** As it was before anything: no file of ours, and no user task with fewer CPUs than all. */
+/** As it was before anything: no file and no folder of ours, and no user task with fewer CPUs than all. */
 export async function expectNoTrace(lab: CpuLab): Promise<void> {
-  expect(await lab.out(FILES)).toBe('');
+  expect(await lab.out(`${FILES}; ls -d ${FOLDERS} 2>/dev/null; true`)).toBe('');
   const narrow = (await lab.masks()).filter(({ kind, allowed }) => kind === 'user' && allowed.length < 8);
   expect(narrow.map(({ cgroup, comm, allowed }) => `${cgroup} ${comm} ${allowed}`)).toEqual([]);
 }

@@ -2,6 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectAlone, expectNoTrace, KERNEL_TOO, PAYLOAD, RESERVE } from './reservation.ts';
 import { CpuLab, UNDO_MACHINES } from './support.ts';
 
+const ROOT_SERVICE = `[Service]
+Slice=-.slice
+ExecStart=/usr/local/bin/busy busy-root 1
+[Install]
+WantedBy=multi-user.target
+`;
+
 describe.each(UNDO_MACHINES)('a reservation that is undone on $name', ({ name, systemd }) => {
   let lab: CpuLab;
 
@@ -12,7 +19,10 @@ describe.each(UNDO_MACHINES)('a reservation that is undone on $name', ({ name, s
 
   beforeAll(async () => {
     lab = await CpuLab.open(name, 'undone');
-    for (const where of ['docker-cgroupfs', '-.slice', 'user', 'system.slice'] as const) await lab.busy(where);
+    for (const where of ['docker-cgroupfs', 'user', 'system.slice'] as const) await lab.busy(where);
+    // Of the root slice, which no slice confines: with a file, by which a reservation knows it after a boot, too.
+    await lab.write('/etc/systemd/system/busy-root.service', ROOT_SERVICE);
+    await lab.out('systemctl daemon-reload; systemctl --quiet enable --now busy-root.service');
   });
 
   afterAll(() => lab?.down());
@@ -39,7 +49,10 @@ describe.each(UNDO_MACHINES)('a reservation that is undone on $name', ({ name, s
     await expectAlone(lab);
     await lab.reboot();
     await lab.until('systemctl is-active slicectl-cpus.service');
-    for (const where of ['-.slice', 'user', 'late.slice', 'system.slice'] as const) await lab.busy(where);
+    for (const where of ['user', 'late.slice', 'system.slice'] as const) await lab.busy(where);
+    expect((await lab.masks()).filter(({ cgroup }) => cgroup === '/busy-root.service')).toContainEqual(
+      expect.objectContaining({ comm: 'busy', allowed: [0, 1, 2, 3] }),
+    );
     await expectAlone(lab);
   });
 

@@ -56,7 +56,7 @@ describe.each(MACHINES)('what others do to CPUs on %s', (name) => {
     expect(await masksOf('one', 'two')).toEqual(['0-3', '0-3']);
   });
 
-  it('a group behind the back of systemd and a written cpuset are told while they come and go', async () => {
+  it('a group behind the back of systemd, a written cpuset and a controller that is taken away are told while they come and go', async () => {
     await lab.done('cpus', 'reserve', '--cpus', PAYLOAD, '--for', 'pay.slice', '--yes');
     await lab.out(`mkdir /sys/fs/cgroup/alien
       sleep infinity >/dev/null 2>&1 & echo $! >/sys/fs/cgroup/alien/cgroup.procs
@@ -71,6 +71,15 @@ describe.each(MACHINES)('what others do to CPUs on %s', (name) => {
     await told('right', '/alien');
     expect(await masksOf('one')).toEqual(['0,1']);
     expect(await lab.out('taskset -cp $(cat /sys/fs/cgroup/alien/cgroup.procs)')).toMatch(/: 0,1$/);
+
+    await lab.out(`: >${EVENTS}
+      find /sys/fs/cgroup -depth -name cgroup.subtree_control | while read -r file; do echo -cpuset >$file || exit; done`);
+    expect((await lab.cpuset('/system.slice')).asked).toBeUndefined();
+    await told('wrong', 'system.slice');
+    await lab.done('cpus', 'audit', '--fix', '--yes');
+    await told('right', 'system.slice');
+    expect((await lab.cpuset('/system.slice')).effective).toBe('0-1');
+    expect((await lab.cpuset('/alien')).effective).toBe('0-1');
 
     await lab.out('systemctl kill --signal=INT watching');
     await lab.until('test "$(systemctl show -P SubState watching)" = exited');
