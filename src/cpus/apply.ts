@@ -7,6 +7,7 @@ import type { Step } from '../change/plan.ts';
 import { assertAllKnown, carryOut, factsOf } from '../change/steps.ts';
 import { SlicectlError } from '../core/errors.ts';
 import { readCpuFacts } from './facts.ts';
+import type { CpuFacts, Wanted } from './model.ts';
 import { type Asker, hostRefusals } from './refusals.ts';
 import type { CpuHost } from './show.ts';
 import { stepsTo } from './steps.ts';
@@ -34,10 +35,17 @@ export async function applyRecords(host: CpuHost & Asker, context: ChangeContext
       const { reason, hint } = refusal;
       throw new SlicectlError('E_REFUSED', reason, { ...(hint !== undefined && { hint }) });
     }
-    return await doAll(context, stepsTo(facts, wantedFor(facts, facts.records), host));
+    return await doAll(context, stepsTo(facts, withAbsentGroups(facts, wantedFor(facts, facts.records)), host));
   } finally {
     lock.release();
   }
+}
+
+/** Who makes these groups later finds them confined: Docker's cgroupfs driver starts containers in `/docker`, say. */
+function withAbsentGroups({ groups, records }: CpuFacts, wanted: Wanted): Wanted {
+  const there = new Set(groups?.groups.map(({ path }) => path));
+  const absent = new Set(records.flatMap((record) => record.groups.filter((path) => !there.has(path))));
+  return { ...wanted, groups: [...wanted.groups, ...[...absent].map((path) => ({ path, cpus: wanted.system }))] };
 }
 
 async function doAll(context: ChangeContext, steps: readonly Step[]): Promise<Applied> {

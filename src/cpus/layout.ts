@@ -157,8 +157,12 @@ export function needsBoot(facts: CpuFacts, records: readonly ReservationRecord[]
     systemd < INIT_SCOPE_DROP_INS ||
     foreignGroups(facts).length > 0 ||
     records.some(
-      ({ interrupts, workqueues, kernelThreads, partition }) =>
-        interrupts || workqueues || kernelThreads || (partition !== undefined && systemd < PARTITION_PROPERTY),
+      ({ groups, interrupts, workqueues, kernelThreads, partition }) =>
+        groups.length > 0 ||
+        interrupts ||
+        workqueues ||
+        kernelThreads ||
+        (partition !== undefined && systemd < PARTITION_PROPERTY),
     )
   );
 }

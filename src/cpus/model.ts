@@ -19,6 +19,11 @@ export interface ReservationRecord extends Reservation {
   readonly memoryNodes: IndexSet;
   /** Top-level slices that stay as they are. */
   readonly keep: readonly string[];
+  /**
+   * Top-level groups that systemd does not make, such as `/docker`: at boot they are made before whoever uses them runs,
+   * so that nobody begins there with all CPUs.
+   */
+  readonly groups: readonly string[];
   readonly partition: PartitionType | undefined;
   /** Whether device interrupts, unbound workqueues and movable kernel threads are kept on system CPUs too. */
   readonly interrupts: boolean;

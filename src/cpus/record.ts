@@ -21,7 +21,7 @@ export function isRecordOf(path: string, name: string): boolean {
 
 /** The file of a record. Slices are in it by their names, CPUs and memory nodes as the kernel lists them. */
 export function recordText(record: ReservationRecord): string {
-  const { name, cpus, memoryNodes, keep, partition, whileUnit } = record;
+  const { name, cpus, memoryNodes, keep, groups, partition, whileUnit } = record;
   const yes = (key: string, is: boolean): string[] => (is ? [`${key}=yes`] : []);
   const lines = [
     `# CPUs that slicectl reserved for ${name}. Removing this file does not give them back; this does:`,
@@ -31,6 +31,7 @@ export function recordText(record: ReservationRecord): string {
     `AllowedCPUs=${printIndexSet(cpus)}`,
     ...(memoryNodes.length > 0 ? [`AllowedMemoryNodes=${printIndexSet(memoryNodes)}`] : []),
     ...(keep.length > 0 ? [`KeepSlices=${keep.join(' ')}`] : []),
+    ...(groups.length > 0 ? [`Groups=${groups.map(escaped).join(' ')}`] : []),
     ...(partition === undefined ? [] : [`CPUSetPartition=${partition}`]),
     ...yes('Interrupts', record.interrupts),
     ...yes('Workqueues', record.workqueues),
@@ -67,6 +68,7 @@ const KEYS = [
   'AllowedCPUs',
   'AllowedMemoryNodes',
   'KeepSlices',
+  'Groups',
   'CPUSetPartition',
   'Interrupts',
   'Workqueues',
@@ -97,6 +99,9 @@ export function parseRecord(text: string, path: string, runtime: boolean): Reser
     keep: value('KeepSlices')
       .split(/\s+/)
       .flatMap((slice) => (slice === '' ? [] : [nameOf(path, slice)])),
+    groups: value('Groups')
+      .split(/\s+/)
+      .flatMap((group) => (group === '' ? [] : [groupOf(path, group)])),
     partition: partitionOf(path, value('CPUSetPartition')),
     interrupts: isYes('Interrupts'),
     workqueues: isYes('Workqueues'),
@@ -113,6 +118,20 @@ function setOf(path: string, key: Key, text: string): IndexSet {
 
 function nameOf(path: string, text: string): string {
   return within(path, () => sliceName(text));
+}
+
+/** What could be taken for the end of a name, in the form of systemd (`\x20`). */
+function escaped(group: string): string {
+  return group.replace(/[^\w.:@/-]/gu, (character) =>
+    [...Buffer.from(character)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(''),
+  );
+}
+
+function groupOf(path: string, text: string): string {
+  const bytes = text.replace(/\\x([0-9a-f]{2})/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  const group = Buffer.from(bytes, 'latin1').toString();
+  if (/^\/[^/]+$/.test(group) && group !== '/.' && group !== '/..') return group;
+  throw fault(path, `${quote(group)} of Groups= is no top-level group`);
 }
 
 function partitionOf(path: string, text: string): PartitionType | undefined {

@@ -12,7 +12,7 @@ import { type Choice, type PickRequest, pick } from './pick.ts';
 import { recordPath } from './record.ts';
 import { type Asker, hostRefusals, type Lease, nameRefusals, refusalsOf } from './refusals.ts';
 import { type Ground, listText } from './roles.ts';
-import { payloadOf, systemSet } from './shares.ts';
+import { groupsToNote, payloadOf, systemSet } from './shares.ts';
 import type { CpuHost } from './show.ts';
 import { type ExtraSteps, stepsTo } from './steps.ts';
 import { wantedFor } from './want.ts';
@@ -54,7 +54,7 @@ export async function planReserve(facts: CpuFacts, host: CpuHost & Asker, reques
   };
   const chosen = choose(facts, ground, request);
   if ('reason' in chosen) return refused(`reserve CPUs for ${name}`, [...early, chosen]);
-  const record = recordOf(chosen, request);
+  const record = recordOf(facts, chosen, request);
   const records = [...others, record].sort((a, b) => (a.name < b.name ? -1 : 1));
   const title = `reserve payload CPUs ${listText(chosen.payload)} for ${name}`;
   if (early.length > 0) return { ...refused(title, early), notes: [rolesNote(facts, chosen, record, records)] };
@@ -141,19 +141,22 @@ function keepChoice(facts: CpuFacts, ground: Ground, { name, pick: asked }: Rese
   }
 }
 
-function recordOf({ payload, nodes }: Choice, request: ReserveRequest): ReservationRecord {
+function recordOf(facts: CpuFacts, { payload, nodes }: Choice, request: ReserveRequest): ReservationRecord {
+  const lasts = !request.runtime && request.whileUnit === undefined;
+  const now = facts.records.find((record) => record.name === request.name);
   const { name, keep, memoryNodes, partition, interrupts, workqueues, kernelThreads, kubelet, whileUnit } = request;
   return {
     name,
     cpus: payload,
     memoryNodes: memoryNodes ? nodes : [],
     keep: [...new Set(keep)].sort(),
+    groups: lasts ? groupsToNote(facts, now?.groups) : [],
     partition,
     interrupts,
     workqueues,
     kernelThreads,
     kubelet,
-    runtime: request.runtime || whileUnit !== undefined,
+    runtime: !lasts,
     whileUnit,
   };
 }

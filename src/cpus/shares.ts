@@ -63,6 +63,11 @@ export function foreignGroups(facts: CpuFacts): readonly string[] {
     .map(({ path }) => path);
 }
 
+/** Groups that a record which lasts notes: those that are there, and those that it knew. */
+export function groupsToNote(facts: CpuFacts, known: readonly string[] = []): readonly string[] {
+  return [...new Set([...known, ...foreignGroups(facts)])].sort();
+}
+
 /** Whether a service or scope is right below the root, where no slice confines it. */
 export function isLoose({ name, slice }: Pick<UnitFacts, 'name' | 'slice'>): boolean {
   return slice === '-.slice' && /\.(?:service|scope)$/.test(name) && name !== 'init.scope';

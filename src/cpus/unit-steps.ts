@@ -132,7 +132,8 @@ function shown(set: IndexSet): string {
 export function groupSteps({ groups }: CpuFacts, { before, wanted }: Change): readonly Step[] {
   const paths = [...new Set([...wanted.groups, ...before.groups].map(({ path }) => path))];
   return paths.flatMap((path): Step[] => {
-    const asked = groups?.groups.find((group) => group.path === path)?.asked ?? [];
+    const group = groups?.groups.find((one) => one.path === path);
+    const asked = group?.asked ?? [];
     const after = wanted.groups.find((group) => group.path === path)?.cpus ?? [];
     const ours = before.groups.find((group) => group.path === path)?.cpus ?? [];
     // What somebody else has set since is theirs.
@@ -142,6 +143,7 @@ export function groupSteps({ groups }: CpuFacts, { before, wanted }: Change): re
       before: printIndexSet(asked),
       after: printIndexSet(after),
       all: printIndexSet(wanted.all),
+      ...(group === undefined && { make: true }),
     };
     const wide = `give the group ${path} all CPUs again`;
     return [
@@ -149,7 +151,10 @@ export function groupSteps({ groups }: CpuFacts, { before, wanted }: Change): re
         kind: 'action',
         action: 'cpus.group',
         parameters: { ...parameters },
-        does: after.length === 0 ? wide : `confine the group ${path} to system CPUs ${listText(after)}`,
+        does:
+          after.length === 0
+            ? wide
+            : `${group === undefined ? 'make' : 'confine'} the group ${path} ${group === undefined ? 'with' : 'to'} system CPUs ${listText(after)}`,
         doesBack: asked.length === 0 ? wide : `give the group ${path} its CPUs ${listText(asked)} again`,
         details: [`cpuset.cpus ${shown(asked)} → ${shown(after)}`],
         subjects: [`cpuset.cpus of ${path}`],

@@ -77,6 +77,19 @@ describeWithBus('records at boot', () => {
     expect(done.length).toBe(calls.length + done.filter((words) => /^(?:create|write|check) /.test(words)).length);
   });
 
+  it('make the groups of others before these run, so that nobody begins there with all CPUs', async () => {
+    await using host = await ReservedHost.open();
+    await host.hold();
+    host.files.write({ [DB_RECORD]: `${DB_TEXT}Groups=/docker /lxc\n` });
+    host.group('lxc', '');
+    const { context } = bootOf(host);
+    const { done } = await applyRecords(host, context);
+    expect(done.filter((words) => words.includes('the group'))).toEqual([
+      'confine the group /lxc to system CPUs 0-5',
+      'make the group /docker with system CPUs 0-5',
+    ]);
+  });
+
   it('leave nothing in the journal and nothing beside the files', async () => {
     await using host = await ReservedHost.open();
     host.files.write({ [DB_RECORD]: DB_TEXT });

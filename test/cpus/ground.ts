@@ -14,6 +14,7 @@ export function recordOf(name: string, cpus: string, more: Partial<ReservationRe
     cpus: set(cpus),
     memoryNodes: [],
     keep: [],
+    groups: [],
     partition: undefined,
     interrupts: false,
     workqueues: false,

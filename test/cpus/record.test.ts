@@ -10,11 +10,18 @@ import { recordOf } from './ground.ts';
 const sets = fc.uniqueArray(fc.nat(8191), { minLength: 1, maxLength: 20 }).map((all) => all.sort((a, b) => a - b));
 const slices = fc.stringMatching(/^[a-z0-9:_.\\]{1,12}$/).map((stem) => `${stem}.slice`);
 
+/** Anything that a folder may be called. */
+const groups = fc
+  .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
+  .filter((name) => !/[/\0]/.test(name) && name !== '.' && name !== '..')
+  .map((name) => `/${name}`);
+
 const records: fc.Arbitrary<ReservationRecord> = fc.record({
   name: slices,
   cpus: sets,
   memoryNodes: fc.oneof(fc.constant([]), sets),
   keep: fc.array(slices, { maxLength: 3 }),
+  groups: fc.array(groups, { maxLength: 3 }),
   partition: fc.constantFrom(undefined, 'root' as const, 'isolated' as const),
   interrupts: fc.boolean(),
   workqueues: fc.boolean(),
@@ -34,13 +41,15 @@ describe('a record', () => {
   });
 
   it('says how it is released', () => {
-    expect(recordText(recordOf('db.slice', '6-7', { keep: ['machine.slice'], interrupts: true }))).toBe(`\
+    const more = { keep: ['machine.slice'], groups: ['/docker', '/my lxc'], interrupts: true };
+    expect(recordText(recordOf('db.slice', '6-7', more))).toBe(`\
 # CPUs that slicectl reserved for db.slice. Removing this file does not give them back; this does:
 #   slicectl cpus release db.slice
 [Reservation]
 Slice=db.slice
 AllowedCPUs=6-7
 KeepSlices=machine.slice
+Groups=/docker /my\\\\x20lxc
 Interrupts=yes
 `);
   });
@@ -51,6 +60,8 @@ Interrupts=yes
     ['[Reservation]\nSlice=db.slice\nAllowedCPUs=3-1\n', 'the range 3-1 runs backwards'],
     ['[Reservation]\nSlice=db\nAllowedCPUs=1\n', 'slice "db" does not end in .slice'],
     ['[Reservation]\nSlice=db.slice\nAllowedCPUs=1\nColour=red\n', 'this slicectl does not know "Colour"'],
+    ['[Reservation]\nSlice=db.slice\nAllowedCPUs=1\nGroups=/..\n', '"/.." of Groups= is no top-level group'],
+    ['[Reservation]\nSlice=db.slice\nAllowedCPUs=1\nGroups=/a/b\n', '"/a/b" of Groups= is no top-level group'],
     ['[Reservation]\nSlice=db.slice\nAllowedCPUs=1\nInterrupts=maybe\n', 'Interrupts= is neither yes nor no'],
     ['[Reservation]\nSlice=db.slice\nAllowedCPUs=1\nCPUSetPartition=mine\n', 'neither root nor isolated'],
   ])('that cannot be meant is a fault and not left out: %j', (text, why) => {

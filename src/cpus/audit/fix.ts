@@ -1,13 +1,20 @@
 import type { Plan, PlanNote, Step } from '../../change/plan.ts';
 import { printIndexSet } from '../../core/cpuset.ts';
 import type { CureParameters } from '../hold/parameters.ts';
+import { groupsToNote } from '../shares.ts';
 import { type StepGround, stepsTo } from '../steps.ts';
+import { wantedFor } from '../want.ts';
 import type { AuditReport } from './audit.ts';
 import type { Ghosts } from './ghosts.ts';
 
 /** What brings the host back to its reservations, and tasks that were left narrow to their group's CPUs. Nothing is read anew. */
 export function planFix(report: AuditReport, ground: StepGround): Plan {
-  const { facts, wanted, ghosts, findings } = report;
+  const { facts, ghosts, findings } = report;
+  // A group that came since is noted, too, so that it is confined from the next boot on.
+  const records = facts.records.map((record) =>
+    record.runtime ? record : { ...record, groups: groupsToNote(facts, record.groups) },
+  );
+  const wanted = wantedFor(facts, records);
   const sure = ghosts.filter(({ isSure }) => isSure);
   const units = [...new Set(sure.map(({ unit }) => unit))];
   const cures = units.map((unit) =>

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import type { Action, Parameters } from '../../change/plan.ts';
 import { equalSets, type IndexSet, intersection, isSubset, parseIndexSet, printIndexSet } from '../../core/cpuset.ts';
 import { badInput, quote, SlicectlError } from '../../core/errors.ts';
@@ -68,7 +69,8 @@ export function groupAction(host: HoldHost): Action {
     },
     facts: async () => ({}),
     async carryOut(parameters) {
-      const { path, before, after, all } = read(parameters);
+      const { path, before, after, all, make } = read(parameters);
+      if (make && !isThere(path)) mkdirSync(`${new GroupSets(paths, 'AllowedCPUs').mount}${path}`);
       if (after.length > 0) await narrow(path, after);
       else await widen(path, all, before);
       return undefined;
@@ -99,10 +101,10 @@ function notHeld(path: string, set: IndexSet, why: string): SlicectlError {
 }
 
 function read(parameters: Parameters) {
-  const { path, before, after, all } = parameters as unknown as GroupParameters;
+  const { path, before, after, all, make = false } = parameters as unknown as GroupParameters;
   // A journal is only root's, and yet no reason to write anywhere else.
   if (!/^\/[^/]+$/.test(path) || path === '/..' || path === '/.')
     throw badInput(`${quote(path)} is no top-level group`);
   const set = (text: string): IndexSet => parseIndexSet(text, path);
-  return { path, before: set(before), after: set(after), all: set(all) };
+  return { path, before: set(before), after: set(after), all: set(all), make };
 }

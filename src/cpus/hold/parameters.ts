@@ -33,6 +33,8 @@ export interface GroupParameters {
   readonly before: string;
   readonly after: string;
   readonly all: string;
+  /** Whether it is made where it is not there. */
+  readonly make?: boolean;
 }
 
 /** Of `cpus.partition`. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { SystemdLink } from '../../../src/backend/systemd-link.ts';
 import { groupAction } from '../../../src/cpus/hold/groups.ts';
@@ -42,6 +42,18 @@ describe('the CPUs of a group that systemd did not make', () => {
   it('are not there for a reservation without the controller, which is an error', async () => {
     using fake = host({});
     await expect(actionOn(fake).carryOut(parameters('', '0-5'), {})).rejects.toMatchObject({ code: 'E_NOT_IN_FORCE' });
+  });
+
+  it('are given to one that is to be made and is not there', async () => {
+    using fake = host({ 'sys/fs/cgroup/lxc/cpuset.cpus': '0-7\n' });
+    const made = { ...parameters('', '0-5'), path: '/docker' };
+    await actionOn(fake).carryOut(made, {});
+    expect(existsSync(`${fake.root}/sys/fs/cgroup/docker`)).toBe(false);
+    // A folder of this host gets no files of the kernel by itself, so that nothing is held there.
+    await expect(actionOn(fake).carryOut({ ...made, make: true }, {})).rejects.toMatchObject({
+      code: 'E_NOT_IN_FORCE',
+    });
+    expect(existsSync(`${fake.root}/sys/fs/cgroup/docker`)).toBe(true);
   });
 
   it('are written explicitly where the controller is', async () => {

@@ -38,6 +38,7 @@ export const RECORD: ReservationRecord = {
   cpus: [4, 5, 6, 7],
   memoryNodes: [],
   keep: [],
+  groups: [],
   partition: undefined,
   interrupts: false,
   workqueues: false,
