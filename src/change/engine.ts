@@ -87,13 +87,15 @@ export interface WayBack {
   readonly startedMs: number;
   /** What the change is when all is back. */
   readonly final: FinalState;
-  /** Leaves files that somebody changed as they are, and is content with that. */
+  /** Leaves what somebody changed as it is, and is content with that. */
   readonly keepChanged?: boolean;
   /** The change had come to its end, so that no unit stands still because of it. */
   readonly wasApplied?: boolean;
 }
 
 export interface BackResult {
+  /** Whether somebody's work was in the way of an action. */
+  readonly hasChanged: boolean;
   /** Whether all files and actions are as they were, and the change is over. */
   readonly isBack: boolean;
   readonly problems: readonly string[];
@@ -107,6 +109,7 @@ export async function goBack(context: ChangeContext, journal: Journal, way: WayB
   const { steps, begun } = way;
   const problems: string[] = [];
   let isBack = true;
+  let hasChanged = false;
   noteDown(() => journal.append({ event: 'undoing' }));
   const todo = await planBack(context, way);
   const foreign = foreignPaths(context, way);
@@ -121,10 +124,12 @@ export async function goBack(context: ChangeContext, journal: Journal, way: WayB
       noteDown(() => journal.append({ event: 'back', step: of }));
       tell('done');
     } catch (error) {
-      const { message } = asError(error);
+      const { code, message } = asError(error);
       tell('failed', message);
       problems.push(`${describeStep(step)}: ${message}`);
-      if (isState(step)) isBack = false;
+      const isChanged = code === 'E_CHANGED' && step.kind === 'action';
+      if (isChanged) hasChanged = true;
+      if (isState(step) && !(isChanged && way.keepChanged)) isBack = false;
       if (step.kind === 'unit') isDown = true;
     }
   }
@@ -132,7 +137,7 @@ export async function goBack(context: ChangeContext, journal: Journal, way: WayB
     for (const number of begun.keys()) tidy(context, journal, steps[number], number);
     noteDown(() => journal.append({ event: 'ended', state: way.final, problems }));
   }
-  return { isBack, problems };
+  return { isBack, hasChanged, problems };
 }
 
 /**

@@ -50,8 +50,8 @@ export async function undo(
       journal.append({ event: 'started', what: 'undo' });
       const final = change.progress.failure === undefined ? ('undone' as const) : ('failed-and-undone' as const);
       const way = { ...wayOf(change), final, keepChanged };
-      const { isBack, problems } = await goBack(context, journal, way);
-      if (!isBack) throw notBack(change.id, problems);
+      const { isBack, hasChanged, problems } = await goBack(context, journal, way);
+      if (!isBack) throw notBack(change.id, hasChanged, problems);
       return { id: change.id, state: final, problems };
     });
   });
@@ -207,9 +207,11 @@ async function withJournal<T>(
   }
 }
 
-function notBack(id: string, problems: readonly string[]): SlicectlError {
+function notBack(id: string, hasChanged: boolean, problems: readonly string[]): SlicectlError {
   return new SlicectlError('E_STEP', `change ${id} could not be taken back: ${problems.join('; ')}`, {
-    hint: `find out why, then slicectl undo ${id} again`,
+    hint: hasChanged
+      ? `bring it to what the change left and undo again, or keep it with slicectl undo ${id} --keep-changed`
+      : `find out why, then slicectl undo ${id} again`,
     data: { id, undone: false, remains: problems },
   });
 }

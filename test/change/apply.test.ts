@@ -564,6 +564,19 @@ describe('actions', () => {
     expect(host.knob('irq')).toBe('one');
   });
 
+  it('leave what somebody did since and are content with that where it is to be kept, also after an undo that was not', async () => {
+    const steps = [...host.file('/etc/docker.conf', 'systemd\n'), turn('irq', 'all', 'few'), turn('cpus', 'all', 'one')];
+    const { id } = await apply(host.plan(steps), host.context());
+    host.setKnob('irq', 'one');
+    const stuck = await errorOf(undo(id, host.context()));
+    expect(stuck.hint).toContain(`slicectl undo ${id} --keep-changed`);
+    const kept = await undo(id, host.context(), { keepChanged: true });
+    expect(kept).toMatchObject({ state: 'undone', problems: [expect.stringContaining('the knob irq to one')] });
+    expect([host.knob('irq'), host.knob('cpus')]).toEqual(['one', 'all']);
+    expect(host.text('/etc/docker.conf')).toBe('cgroupfs\n');
+    expect(interrupted(host.context().store, false)).toBeUndefined();
+  });
+
   it('are taken back after a boot that forgot them', async () => {
     const { id } = await apply(host.plan(turn('irq', 'all', 'few')), host.context());
     host.reboot([]);

@@ -19,7 +19,7 @@ export function changeCommands(done: (ending: Ending) => void): readonly Command
       done(await act(id, options));
     });
   const undo = carrying('undo', 'take a change back: the last one, or the one that was interrupted')
-    .option('--keep-changed', 'leave files that somebody changed since as they are')
+    .option('--keep-changed', 'leave what somebody changed since as it is')
     .action(async (id: string | undefined, options: ChangeOptions) => {
       const { undo: act } = await import('../commands/undo.ts');
       done(await act(id, options));
