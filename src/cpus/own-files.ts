@@ -15,8 +15,8 @@ export interface Layer {
    */
   readonly forAll: string;
   /**
-   * The name of what is set for one unit, behind what others set. Names count over folders: another one for files in /run,
-   * which would be hidden by those in /etc; and behind it, so that it wins.
+   * The name of what is set for one unit, behind what others set, `override.conf` of systemctl edit too. Names count over
+   * folders: another one for files in /run, which would be hidden by those in /etc; and behind it, so that it wins.
    */
   readonly dropIn: string;
   /** What irqbalance is told. */
@@ -28,14 +28,14 @@ const OWN_FOLDER = '/etc/slicectl';
 export const LASTING: Layer = {
   units: '/etc/systemd/system',
   forAll: '10-slicectl-cpus.conf',
-  dropIn: '60-slicectl-cpus.conf',
+  dropIn: 'zz-slicectl-cpus.conf',
   irqbalance: '/etc/slicectl/irqbalance.env',
 };
 
 export const UNTIL_REBOOT: Layer = {
   units: '/run/systemd/system',
   forAll: '11-slicectl-cpus.conf',
-  dropIn: '61-slicectl-cpus.conf',
+  dropIn: 'zzz-slicectl-cpus.conf',
   irqbalance: '/run/slicectl/irqbalance.env',
 };
 

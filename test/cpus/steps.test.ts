@@ -39,9 +39,9 @@ describe('the steps to a reservation', () => {
     expect(words(stepsOn(host, factsOf(), [recordOf('db.slice', '6-7')]))).toEqual([
       'create /etc/slicectl/reservations/db.slice.conf',
       'create slice.d/10-…',
-      'create db.slice.d/60-…',
+      'create db.slice.d/zz-…',
       'create db-.slice.d/10-…',
-      'create init.scope.d/60-…',
+      'create init.scope.d/zz-…',
       'reload systemd',
       'confine slices that are made meanwhile and later to the system CPUs 0-5',
       'confine init.scope to system CPUs 0-5',
@@ -174,8 +174,8 @@ describe('the steps to a release', () => {
       'give slices that were made meanwhile all CPUs',
       'remove /etc/slicectl/reservations/db.slice.conf',
       'remove db-.slice.d/10-…',
-      'remove db.slice.d/60-…',
-      'remove init.scope.d/60-…',
+      'remove db.slice.d/zz-…',
+      'remove init.scope.d/zz-…',
       'remove slice.d/10-…',
       'reload systemd',
       'give slices that were made meanwhile all CPUs',
@@ -208,7 +208,7 @@ describe('the steps to a release', () => {
     expect(folders).toMatchObject({
       '/etc/slicectl/reservations/db.slice.conf': ['/etc/slicectl', '/etc/slicectl/reservations'],
       '/run/slicectl/reservations/a.slice.conf': ['/run/slicectl/reservations'],
-      '/etc/systemd/system/db.slice.d/60-slicectl-cpus.conf': ['/etc/systemd/system/db.slice.d'],
+      '/etc/systemd/system/db.slice.d/zz-slicectl-cpus.conf': ['/etc/systemd/system/db.slice.d'],
     });
   });
 

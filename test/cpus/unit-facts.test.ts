@@ -22,7 +22,7 @@ function usual(slice: string, cgroup: string, more: FakeProperties = {}): FakePr
   };
 }
 
-const OWN = '/etc/systemd/system/system.slice.d/60-slicectl-cpus.conf';
+const OWN = '/etc/systemd/system/system.slice.d/zz-slicectl-cpus.conf';
 const THEIRS = '/etc/systemd/system/system.slice.d/70-theirs.conf';
 const LIVE = '/run/systemd/system.control/system.slice.d/50-AllowedCPUs.conf';
 const LIVE_NODES = '/run/systemd/system.control/system.slice.d/50-AllowedMemoryNodes.conf';
@@ -223,8 +223,8 @@ describeWithBus('units that are not loaded', () => {
   it('are not slices of which only files of slicectl speak', async () => {
     await using systemd = await PrivateSystemd.open();
     const files = {
-      '/etc/systemd/system/later.slice.d/60-slicectl-cpus.conf': '[Slice]\nAllowedCPUs=2\n',
-      '/run/systemd/system/later.slice.d/61-slicectl-cpus.conf': '[Slice]\nAllowedCPUs=2\n',
+      '/etc/systemd/system/later.slice.d/zz-slicectl-cpus.conf': '[Slice]\nAllowedCPUs=2\n',
+      '/run/systemd/system/later.slice.d/zzz-slicectl-cpus.conf': '[Slice]\nAllowedCPUs=2\n',
       '/run/systemd/system.control/live.slice.d/50-AllowedCPUs.conf': '[Slice]\nAllowedCPUs=2\n',
     };
     expect(await facts(systemd, files, true)).toEqual([]);

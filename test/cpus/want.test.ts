@@ -27,9 +27,9 @@ describe('what one reservation wants', () => {
     expect(files(factsOf(), recordOf('db.slice', '6-7'))).toEqual({
       '/etc/slicectl/reservations/db.slice.conf': '[Reservation]; Slice=db.slice; AllowedCPUs=6-7',
       [`${ETC}/slice.d/10-slicectl-cpus.conf`]: '[Slice]; AllowedCPUs=; AllowedCPUs=0-5',
-      [`${ETC}/db.slice.d/60-slicectl-cpus.conf`]: '[Slice]; AllowedCPUs=; AllowedCPUs=6-7',
+      [`${ETC}/db.slice.d/zz-slicectl-cpus.conf`]: '[Slice]; AllowedCPUs=; AllowedCPUs=6-7',
       [`${ETC}/db-.slice.d/10-slicectl-cpus.conf`]: '[Slice]',
-      [`${ETC}/init.scope.d/60-slicectl-cpus.conf`]: '[Scope]; AllowedCPUs=; AllowedCPUs=0-5',
+      [`${ETC}/init.scope.d/zz-slicectl-cpus.conf`]: '[Scope]; AllowedCPUs=; AllowedCPUs=0-5',
     });
   });
 
@@ -44,7 +44,7 @@ describe('what one reservation wants', () => {
 
   it('gives memory nodes and, from 261 on, the partition to the payload slice alone', () => {
     const record = recordOf('db.slice', '6-7', { memoryNodes: [1], partition: 'isolated' });
-    const path = `${ETC}/db.slice.d/60-slicectl-cpus.conf`;
+    const path = `${ETC}/db.slice.d/zz-slicectl-cpus.conf`;
     const nodes = 'AllowedMemoryNodes=; AllowedMemoryNodes=1';
     expect(files(factsOf({ systemd: 260 }), record)[path]).toBe(`[Slice]; AllowedCPUs=; AllowedCPUs=6-7; ${nodes}`);
     expect(files(factsOf({ systemd: 261 }), record)[path]).toBe(
@@ -69,7 +69,7 @@ describe('what one reservation wants', () => {
     const record = recordOf('db.slice', '6-7');
     expect(files(facts, record)).toMatchObject({
       [`${ETC}/a.slice.d/10-slicectl-cpus.conf`]: '[Slice]',
-      [`${ETC}/b.slice.d/60-slicectl-cpus.conf`]: '[Slice]; AllowedCPUs=; AllowedCPUs=4-5',
+      [`${ETC}/b.slice.d/zz-slicectl-cpus.conf`]: '[Slice]; AllowedCPUs=; AllowedCPUs=4-5',
     });
     expect(units(facts, record)).toMatchObject({ 'a.slice': '1-2', 'b.slice': '4-5' });
   });
@@ -89,9 +89,9 @@ describe('what one reservation wants', () => {
     expect(others).toEqual({ 'own.service': '0-5', 'made.service': '0-5', 'made.scope': '0-5' });
     const paths = Object.keys(files(facts, record)).filter((path) => /(?:service|scope)\.d/.test(path));
     expect(paths).toEqual([
-      `${ETC}/own.service.d/60-slicectl-cpus.conf`,
-      `${ETC}/gone.service.d/60-slicectl-cpus.conf`,
-      `${ETC}/init.scope.d/60-slicectl-cpus.conf`,
+      `${ETC}/own.service.d/zz-slicectl-cpus.conf`,
+      `${ETC}/gone.service.d/zz-slicectl-cpus.conf`,
+      `${ETC}/init.scope.d/zz-slicectl-cpus.conf`,
     ]);
   });
 
@@ -116,7 +116,7 @@ describe('what one reservation wants', () => {
 
 describe('a boot brings back what systemd does not keep', () => {
   const boot = `${ETC}/slicectl-cpus.service`;
-  const wants = `${ETC}/multi-user.target.d/60-slicectl-cpus.conf`;
+  const wants = `${ETC}/multi-user.target.d/zz-slicectl-cpus.conf`;
 
   it.each([
     ['interrupts', { interrupts: true }],
@@ -132,7 +132,7 @@ describe('a boot brings back what systemd does not keep', () => {
   it('by a unit for init.scope too, whose files are read since 253', () => {
     const found = files(factsOf({ systemd: 252 }), recordOf('db.slice', '6-7'));
     expect(found[boot]).toBeDefined();
-    expect(found[`${ETC}/init.scope.d/60-slicectl-cpus.conf`]).toBeUndefined();
+    expect(found[`${ETC}/init.scope.d/zz-slicectl-cpus.conf`]).toBeUndefined();
   });
 
   it('needs no unit for AllowedCPUs, nor for what is over then', () => {
@@ -164,10 +164,10 @@ describe('several reservations', () => {
     expect(found).toMatchObject({
       [`${ETC}/slice.d/10-slicectl-cpus.conf`]: '[Slice]; AllowedCPUs=; AllowedCPUs=0-1,4-7',
       [`${RUN}/slice.d/11-slicectl-cpus.conf`]: '[Slice]; AllowedCPUs=; AllowedCPUs=0-1,4-5',
-      [`${RUN}/a.slice.d/61-slicectl-cpus.conf`]: '[Slice]; AllowedCPUs=; AllowedCPUs=2-3',
-      [`${RUN}/b.slice.d/61-slicectl-cpus.conf`]: '[Slice]; AllowedCPUs=; AllowedCPUs=6-7',
+      [`${RUN}/a.slice.d/zzz-slicectl-cpus.conf`]: '[Slice]; AllowedCPUs=; AllowedCPUs=2-3',
+      [`${RUN}/b.slice.d/zzz-slicectl-cpus.conf`]: '[Slice]; AllowedCPUs=; AllowedCPUs=6-7',
     });
-    expect(found[`${ETC}/b.slice.d/60-slicectl-cpus.conf`]).toBeUndefined();
+    expect(found[`${ETC}/b.slice.d/zz-slicectl-cpus.conf`]).toBeUndefined();
   });
 
   it('have interrupts, workers and kernel threads only where those that ask for it are not', () => {
@@ -186,7 +186,7 @@ describe('irqbalance', () => {
     const facts = factsOf({ irqbalance: { isRunning: true, banned: set('0') } });
     expect(files(facts, recordOf('db.slice', '6-7', { interrupts: true }))).toMatchObject({
       '/etc/slicectl/irqbalance.env': 'IRQBALANCE_BANNED_CPULIST=0,6-7; IRQBALANCE_BANNED_CPUS=c1',
-      [`${ETC}/irqbalance.service.d/60-slicectl-cpus.conf`]: '[Service]; EnvironmentFile=/etc/slicectl/irqbalance.env',
+      [`${ETC}/irqbalance.service.d/zz-slicectl-cpus.conf`]: '[Service]; EnvironmentFile=/etc/slicectl/irqbalance.env',
     });
   });
 

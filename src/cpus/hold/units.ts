@@ -37,6 +37,7 @@ export function unitAction(host: HoldHost): Action {
       if (after.length > 0) {
         await confine(host, unit, name, after);
         if (isInFiles(host, parameters)) restore(host, facts);
+        assertLasts(host, parameters);
         return undefined;
       }
       await release(host, parameters, { from: before, to: all, isAll: true });
@@ -81,6 +82,18 @@ function isInFiles(host: HoldHost, parameters: Parameters): boolean {
   const { unit, name, after } = read(parameters);
   const written = setInFiles(host.tree, unit, name, (path) => !isLiveDropIn(path, name));
   return equalSets(written, after) || equalSets(ownSet(host, unit, name), after);
+}
+
+/** Somebody's file that is read after ours would give the unit another set at the next reload, or boot. */
+function assertLasts({ tree }: HoldHost, parameters: Parameters): void {
+  const { unit, name, after } = read(parameters);
+  const written = setInFiles(tree, unit, name);
+  if (equalSets(written, after)) return;
+  throw new SlicectlError(
+    'E_NOT_IN_FORCE',
+    `the files of ${unit} give it ${name}=${printIndexSet(written)} at the next reload of systemd, not ${printIndexSet(after)}`,
+    { hint: `systemctl cat ${unit} shows which file says so last`, data: { unit } },
+  );
 }
 
 async function tidyBelow(host: HoldHost, parameters: Parameters, facts: Parameters): Promise<void> {

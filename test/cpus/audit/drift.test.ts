@@ -3,7 +3,7 @@ import { driftFindings } from '../../../src/cpus/audit/drift.ts';
 import type { Layer, UnitProof } from '../../../src/cpus/hold/proof.ts';
 import { ALL, DB, group, SYSTEM, unit, type ViewChange, viewWith } from './ground.ts';
 
-const OURS = '/etc/systemd/system/db.slice.d/60-slicectl-cpus.conf';
+const OURS = '/etc/systemd/system/db.slice.d/zz-slicectl-cpus.conf';
 
 function proof(name: string, ...layers: Layer[]): UnitProof {
   return {

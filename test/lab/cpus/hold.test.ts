@@ -13,7 +13,7 @@ const MACHINES = ['v2-262', 'v2-257'].filter((name, at) => chosen?.includes(name
 const ALL = '0-3';
 const SYSTEM = '0-1';
 const PAYLOAD = '2-3';
-const DROP_IN = '60-slicectl-cpus.conf';
+const DROP_IN = 'zz-slicectl-cpus.conf';
 const FOR_ALL = '10-slicectl-cpus.conf';
 const text = (section: string, cpus: string): string => `[${section}]\nAllowedCPUs=\nAllowedCPUs=${cpus}\n`;
 
