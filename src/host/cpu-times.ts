@@ -84,6 +84,8 @@ export function parseCounts(text: string): CountsByCpu {
 
 /** How long a task has run and where it was last; undefined where it is gone. */
 export interface TaskTime {
+  /** As that of a `Task`: its number may be another one's by now. */
+  readonly startTicks: bigint;
   readonly cpu: number;
   readonly ranMs: number;
 }
@@ -96,5 +98,9 @@ export function readTaskTime({ proc }: HostPaths, pid: number, tid: number): Tas
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [ranNs] = (readIfThere(`${folder}/schedstat`) ?? '').split(' ');
   const ticks = Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
-  return { cpu: Number(fields[36] ?? 0), ranMs: ranNs ? Number(ranNs) / 1e6 : ticks * TICK_MS };
+  return {
+    startTicks: BigInt(fields[19] ?? 0),
+    cpu: Number(fields[36] ?? 0),
+    ranMs: ranNs ? Number(ranNs) / 1e6 : ticks * TICK_MS,
+  };
 }

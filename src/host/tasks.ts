@@ -14,6 +14,8 @@ export type TaskKind = 'user' | 'movable' | 'fixed' | 'per-cpu';
 export interface Task {
   readonly tid: number;
   readonly pid: number;
+  /** When it started, in clock ticks since boot: with its number what tells it from all others (proc_pid_stat(5)). */
+  readonly startTicks: bigint;
   readonly name: string;
   readonly kind: TaskKind;
   /** `R`, `S`, `D`, `Z`… (proc_pid_stat(5)). */
@@ -99,6 +101,7 @@ function taskOf(folder: string, { pid, tid, setOf, shared, ...known }: Reading):
     {
       tid: Number(tid),
       pid: Number(pid),
+      startTicks: BigInt(fields[19] ?? 0),
       name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')),
       kind: kindOf(flags, allowed),
       state: fields[0] ?? '?',

@@ -73,6 +73,7 @@ export function taskOf(name: string, cgroup: string, more: Partial<Task> = {}): 
     cpusetV1: undefined,
     allowed: set('0-7'),
     cpu: 0,
+    startTicks: 0n,
     involuntary: 0n,
     noSetAffinity: false,
     ...more,
@@ -97,7 +98,12 @@ export function factsOf(more: Partial<CpuFacts> = {}): CpuFacts {
     cgroups: 'unified',
     hasCpuset: true,
     irqbalance: undefined,
-    boot: { isInstalled: false, ownText: undefined, program: ['/usr/bin/node', '/opt/slicectl/main.js'] },
+    boot: {
+      isInstalled: false,
+      ownText: undefined,
+      againText: undefined,
+      program: ['/usr/bin/node', '/opt/slicectl/main.js'],
+    },
     ...more,
   };
 }

@@ -6,14 +6,27 @@ export interface FakeTask {
   readonly cpu?: number;
   readonly cgroup?: string;
   readonly involuntary?: number;
+  readonly startTicks?: number;
+  /** How long it ran, by the scheduler's own count. */
+  readonly ranMs?: number;
 }
 
 export function taskFiles(pid: number, tid: number, task: FakeTask): Record<string, string> {
-  const { name = 'x', flags = 0, allowed = '0-7', cpu = 0, cgroup = '0::/\n', involuntary = 0 } = task;
-  const zeros = Array(27).fill(0).join(' ');
+  const {
+    name = 'x',
+    flags = 0,
+    allowed = '0-7',
+    cpu = 0,
+    cgroup = '0::/\n',
+    involuntary = 0,
+    startTicks = 0,
+    ranMs = 0,
+  } = task;
+  const zeros = (count: number): string => Array(count).fill(0).join(' ');
   const files = {
     cgroup,
-    stat: `${tid} (${name}) S 1 1 1 0 -1 ${flags} ${zeros} 0 0 ${cpu} 0 0\n`,
+    schedstat: `${ranMs * 1e6} 0 1\n`,
+    stat: `${tid} (${name}) S 1 1 1 0 -1 ${flags} ${zeros(12)} ${startTicks} ${zeros(16)} ${cpu} 0 0\n`,
     status: `Name:\t${name}\nTgid:\t${pid}\nCpus_allowed:\tff\nCpus_allowed_list:\t${allowed}\nvoluntary_ctxt_switches:\t9\nnonvoluntary_ctxt_switches:\t${involuntary}\n`,
   };
   // A thread has a folder of its own beside that of its process, though no listing shows it.

@@ -10,11 +10,14 @@ const NO_SETAFFINITY = 0x0400_0000;
 it('reads a task by its files', () => {
   using host = new FakeHost();
   const cgroup = '0::/system.slice/a.service\n';
-  host.write(taskFiles(12, 12, { name: 'a) (b', allowed: '2-3,8191', cpu: 3, cgroup, involuntary: 77 }));
+  host.write(
+    taskFiles(12, 12, { name: 'a) (b', allowed: '2-3,8191', cpu: 3, cgroup, involuntary: 77, startTicks: 4711 }),
+  );
   expect(readTasks(host.paths)).toEqual([
     {
       tid: 12,
       pid: 12,
+      startTicks: 4711n,
       name: 'a) (b',
       kind: 'user',
       state: 'S',

@@ -64,30 +64,30 @@ export async function watchCpus(
 ): Promise<Activity> {
   const begin = readCounters(paths);
   const seen = new Map<string, Seen>();
-  const first = new Map<string, Task>();
   const start = performance.now();
-  for (const task of candidates(paths, cpus)) first.set(keyOf(task), task);
+  const before = new Map(readTasks(paths).map((task) => [keyOf(task), task]));
+  const first = new Map([...before].filter(([, task]) => isCandidate(task, cpus)));
   for (const [key, task] of first) look(paths, seen, key, task, cpus);
   let looks = 1;
   while (!signal?.aborted) {
     const left = start + windowMs - performance.now();
     if (left <= 0) break;
-    const before = performance.now();
+    const lookStart = performance.now();
     await sleep(Math.min(left, LOOK_MS), undefined, signal && { signal }).catch(() => undefined);
     for (const [key, task] of first) look(paths, seen, key, task, cpus);
     looks += 1;
     // On a machine with thousands of such tasks the looking must not become the load that is found.
-    const cost = performance.now() - before - LOOK_MS;
+    const cost = performance.now() - lookStart - LOOK_MS;
     if (cost > LOOK_MS) await sleep(Math.min(cost * 4, Math.max(start + windowMs - performance.now(), 0)));
   }
-  const last = candidates(paths, cpus);
-  for (const task of last) look(paths, seen, keyOf(task), task, cpus, !first.has(keyOf(task)));
+  const last = readTasks(paths).filter((task) => isCandidate(task, cpus));
+  for (const task of last) look(paths, seen, keyOf(task), task, cpus, !before.has(keyOf(task)));
   const end = readCounters(paths);
   return {
     windowMs: performance.now() - start,
     looks,
     cpus: timesBetween(begin, end, cpus),
-    tasks: tasksSeen(seen, first, last, boundsOf(begin, end, cpus)),
+    tasks: tasksSeen(seen, before, last, boundsOf(begin, end, cpus)),
     interrupts: linesBetween(begin.lines, end.lines, cpus),
     cpuInterrupts: countsBetween(begin.cpuInterrupts, end.cpuInterrupts, cpus),
     softirqs: countsBetween(begin.softirqs, end.softirqs, cpus),
@@ -100,17 +100,20 @@ interface Seen {
   lastMs: number;
 }
 
-/** A number is used again by another task only after all others, so that within a window number and name are enough. */
-const keyOf = ({ tid, name }: Task): string => `${tid} ${name}`;
+/** Not by its name, which changes with every execve(2), and at the program's will (PR_SET_NAME). */
+const keyOf = ({ tid, startTicks }: Task): string => `${tid} ${startTicks}`;
 
-function candidates(paths: HostPaths, cpus: IndexSet): readonly Task[] {
-  return readTasks(paths).filter(({ allowed, state }) => state !== 'Z' && intersection(allowed, cpus).length > 0);
+function isCandidate({ allowed, state }: Task, cpus: IndexSet): boolean {
+  return state !== 'Z' && intersection(allowed, cpus).length > 0;
 }
 
-/** Adds what a task ran since the last look to the CPU that it is on. All time of one that is new lies in the window. */
+/**
+ * Adds what a task ran since the last look to the CPU that it is on. All time of one that is new lies in the window; of one
+ * that was there and could not run on the CPUs at first, nothing is known of where it was until now.
+ */
 function look(paths: HostPaths, seen: Map<string, Seen>, key: string, task: Task, cpus: IndexSet, isNew = false): void {
   const time = readTaskTime(paths, task.pid, task.tid);
-  if (time === undefined) return;
+  if (time?.startTicks !== task.startTicks) return;
   const known = seen.get(key);
   const one = known ?? { task, cpus: new Map(), lastMs: isNew ? 0 : time.ranMs };
   if (known === undefined) seen.set(key, one);
@@ -122,7 +125,7 @@ function look(paths: HostPaths, seen: Map<string, Seen>, key: string, task: Task
 
 function tasksSeen(
   seen: ReadonlyMap<string, Seen>,
-  first: ReadonlyMap<string, Task>,
+  before: ReadonlyMap<string, Task>,
   last: readonly Task[],
   bounds: ReadonlyMap<number, number>,
 ): TaskActivity[] {
@@ -136,7 +139,7 @@ function tasksSeen(
       task: after.get(key) ?? task,
       ranMs: [...cpus.values()].reduce((sum, ran) => sum + ran, 0),
       cpus,
-      involuntary: Number((after.get(key) ?? task).involuntary - (first.get(key)?.involuntary ?? 0n)),
+      involuntary: Number((after.get(key) ?? task).involuntary - (before.get(key)?.involuntary ?? 0n)),
     }))
     .filter(({ ranMs, involuntary }) => ranMs > 0 || involuntary > 0)
     .sort((a, b) => b.ranMs - a.ranMs);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { watchCpus } from '../../../src/cpus/audit/did-run.ts';
 import { parseCounts, readCpuQueues, readCpuTimes } from '../../../src/host/cpu-times.ts';
 import { FakeHost } from '../fake-host.ts';
-import { taskFiles } from '../task-files.ts';
+import { type FakeTask, taskFiles } from '../task-files.ts';
 
 it('reads the times of CPUs in milliseconds', () => {
   using host = new FakeHost();
@@ -63,4 +63,32 @@ it('ends at once when it is told to', async () => {
   using host = new FakeHost();
   const found = await watchCpus(host.paths, [6], 3_600_000, AbortSignal.abort());
   expect(found.looks).toBe(1);
+});
+
+/** What a window finds of a task that is `before` when it begins and `after` when it ends. */
+async function between(before: FakeTask | undefined, after: FakeTask) {
+  using host = new FakeHost();
+  host.write({ 'proc/stat': '', ...(before && taskFiles(5, 5, before)) });
+  const ending = new AbortController();
+  const found = watchCpus(host.paths, [6, 7], 3_600_000, ending.signal);
+  host.write(taskFiles(5, 5, after));
+  ending.abort();
+  return (await found).tasks.map(({ task, ranMs, involuntary }) => ({ name: task.name, ranMs, involuntary }));
+}
+
+const OLD: FakeTask = { name: 'sh', allowed: '6-7', cpu: 6, startTicks: 100, ranMs: 5000, involuntary: 40 };
+
+it('counts of a task that took another name or program what it ran since, and not its whole life', async () => {
+  const after = { ...OLD, name: 'postgres', ranMs: 5020, involuntary: 43 };
+  expect(await between(OLD, after)).toEqual([{ name: 'postgres', ranMs: 20, involuntary: 3 }]);
+});
+
+it('counts the whole life of a task that came in the window, also under the number of one that ended', async () => {
+  const after = { ...OLD, startTicks: 900, ranMs: 30, involuntary: 2 };
+  expect(await between(OLD, after)).toEqual([{ name: 'sh', ranMs: 30, involuntary: 2 }]);
+  expect(await between(undefined, after)).toEqual([{ name: 'sh', ranMs: 30, involuntary: 2 }]);
+});
+
+it('knows of a task that came to the CPUs in the window only that it is there', async () => {
+  expect(await between({ ...OLD, allowed: '0-5', cpu: 0 }, { ...OLD, ranMs: 5020 })).toEqual([]);
 });

@@ -66,6 +66,7 @@ export const daemon = (name: string, allowed: IndexSet): Task => ({
   cpusetV1: undefined,
   allowed,
   cpu: 0,
+  startTicks: 0n,
   involuntary: 0n,
   noSetAffinity: false,
 });
