@@ -65,7 +65,7 @@ export async function audit(host: CpuHost, { name, windowMs, signal }: AuditRequ
     activity,
     holds: records.map(({ name: own }) => ({
       name: own,
-      open: runners.filter(({ record, isKept }) => record.name === own && !isKept).length,
+      open: runners.filter(({ record, keptBy }) => record.name === own && keptBy === undefined).length,
     })),
     isClean: !findings.some(isWrong),
   };

@@ -13,8 +13,8 @@ export interface Runner {
   readonly tasks: readonly Task[];
   /** Narrower than their group: they have an affinity of their own, which is this set. */
   readonly affinity: IndexSet | undefined;
-  /** Set where they may: their slice was left out by `--keep`. */
-  readonly isKept: boolean;
+  /** Set where they may: the reservation whose `--keep` left their slice out, of all reservations then (`leftSlices`). */
+  readonly keptBy: string | undefined;
 }
 
 /** Kernel threads that may run on payload CPUs. */
@@ -52,7 +52,12 @@ function runnersOn(view: AuditView, record: ReservationRecord): Runner[] {
       one.cpus = union(one.cpus, shared);
     } else found.set(key, { place, tasks: [task], cpus: shared, affinity });
   }
-  return [...found.values()].map((one) => ({ ...one, record, isKept: record.keep.includes(one.place.top.slice(1)) }));
+  return [...found.values()].map((one) => ({ ...one, record, keptBy: keeperOf(view, record, one.place) }));
+}
+
+/** The reservation itself where it is one of several that do. */
+function keeperOf({ facts }: AuditView, record: ReservationRecord, { top }: Place): string | undefined {
+  return [record, ...facts.records].find(({ keep }) => keep.includes(top.slice(1)))?.name;
 }
 
 function isPayload({ name, kubelet }: ReservationRecord, cgroup: string, { kind, top }: Place): boolean {

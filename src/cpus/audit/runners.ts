@@ -41,7 +41,7 @@ function ranText(tasks: Runner['tasks'], activity: Activity | undefined): string
 
 type Why = Pick<Finding, 'kind' | 'severity' | 'cause' | 'cure' | 'isFixable'>;
 
-function whyOf(view: AuditView, { place, record, isKept }: Runner, drift: readonly Finding[]): Why {
+function whyOf(view: AuditView, { place, record, keptBy }: Runner, drift: readonly Finding[]): Why {
   const { wanted } = view;
   const system = printIndexSet(systemOf(view));
   const unit = place.top.slice(1);
@@ -52,8 +52,12 @@ function whyOf(view: AuditView, { place, record, isKept }: Runner, drift: readon
     cure,
     isFixable,
   });
-  if (isKept) {
-    return { ...breach('tasks-kept', `${unit} was left out of the reservation (--keep)`, ''), severity: 'info' };
+  if (keptBy !== undefined) {
+    const cause =
+      keptBy === record.name
+        ? `${unit} was left out of the reservation (--keep)`
+        : `the reservation of ${keptBy} leaves ${unit} out (--keep), and so do all others: a slice has one set`;
+    return { ...breach('tasks-kept', cause, ''), severity: 'info' };
   }
   const known = drift.find(({ subject }) => subject === unit || subject === place.top);
   if (known !== undefined) return breach(`tasks-of-${place.kind}`, known.cause, known.cure, known.isFixable);

@@ -55,6 +55,15 @@ describe('who may run on payload CPUs', () => {
     ]);
   });
 
+  it('is no breach either where another reservation left the slice out, which is named', () => {
+    const vm = { ...DB, name: 'vm.slice', cpus: [4, 5], keep: ['batch.slice'] };
+    const change: ViewChange = { records: [DB, vm], tasks: [task('/batch.slice/b.service', ALL)] };
+    expect(findingsOf(change)).toMatchObject([
+      { kind: 'tasks-kept', severity: 'info', cause: expect.stringMatching(/^the reservation of vm\.slice leaves/) },
+      { kind: 'tasks-kept', severity: 'info', cause: 'batch.slice was left out of the reservation (--keep)' },
+    ]);
+  });
+
   it('are pods where the kubelet has the CPUs', () => {
     const pods = { ...DB, name: 'kubepods.slice', kubelet: true };
     const pod = '/kubepods/besteffort/pod1b4e28ba-2fa1-11d2-883f-0016d3cca427/c';
