@@ -1,4 +1,4 @@
-import { OWN_UNIT_MARK } from './own-files.ts';
+import { BOOT_UNIT, OWN_UNIT_MARK } from './own-files.ts';
 
 /** The unit that slicectl writes where no package installed one; `program` are the words that start slicectl. */
 export function bootUnitText(program: readonly string[]): string {
@@ -13,6 +13,23 @@ Before=docker.service containerd.service crio.service kubelet.service libvirtd.s
 Type=oneshot
 RemainAfterExit=yes
 ExecStart=${execLine([...program, 'cpus', 'apply', '--quiet'])}
+`;
+}
+
+/**
+ * The unit that a payload slice starts whenever it starts: what the kernel forgot with its group comes back. A change that
+ * starts the slice itself is waited for.
+ */
+export function againUnitText(program: readonly string[]): string {
+  return `${OWN_UNIT_MARK}. slicectl cpus release removes it.
+[Unit]
+Description=Make a slice of a CPU reservation a partition again that was stopped
+Documentation=man:slicectl-cpus(1)
+After=dbus.socket ${BOOT_UNIT}
+
+[Service]
+Type=oneshot
+ExecStart=${execLine([...program, 'cpus', 'apply', '--quiet', '--wait'])}
 `;
 }
 

@@ -11,7 +11,7 @@ import { readGroupTree } from './groups.ts';
 import { readKernelBefore } from './kernel-before.ts';
 import { kubeletArguments, readKubeletCpus } from './kubelet/read.ts';
 import type { BootFacts, CpuFacts, IrqbalanceFacts } from './model.ts';
-import { isBootUnitInstalled, ownBootUnit } from './own-files.ts';
+import { isBootUnitInstalled, ownAgainUnit, ownBootUnit } from './own-files.ts';
 import { readRecords } from './record.ts';
 import type { CpuHost } from './show.ts';
 import { readUnitFacts } from './unit-facts.ts';
@@ -67,5 +67,6 @@ function irqbalanceOf(
 }
 
 function bootOf({ tree, program = ['/usr/bin/env', 'slicectl'] }: CpuHost): BootFacts {
-  return { isInstalled: isBootUnitInstalled(tree), ownText: ownBootUnit(tree), program };
+  const againText = ownAgainUnit(tree);
+  return { isInstalled: isBootUnitInstalled(tree), ownText: ownBootUnit(tree), againText, program };
 }

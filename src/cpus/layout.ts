@@ -1,9 +1,9 @@
 import { printCpuMask } from '../core/cpu-mask.ts';
 import { equalSets, type IndexSet, printIndexSet, union } from '../core/cpuset.ts';
 import { ownerOf } from '../core/job-id.ts';
-import { bootUnitText } from './boot-unit.ts';
+import { againUnitText, bootUnitText } from './boot-unit.ts';
 import type { CpuFacts, ReservationRecord, UnitFacts, WantedFile } from './model.ts';
-import { BOOT_UNIT, BOOT_UNIT_PATH, LASTING, type Layer } from './own-files.ts';
+import { AGAIN_UNIT, BOOT_UNIT, BOOT_UNIT_PATH, LASTING, type Layer } from './own-files.ts';
 import { foreignGroups, isLoose, KUBEPODS, leftSlices, payloadOf, roleOf, shareOf, systemSet } from './shares.ts';
 
 /** systemd reads drop-ins of init.scope since 253; before that its set lasts until reboot (systemd#31316). */
@@ -51,6 +51,7 @@ export function layoutOf(facts: CpuFacts, records: readonly ReservationRecord[],
     ...looseFiles(facts, system, dropIn),
     ...(hasInitScope ? [dropIn('init.scope', 'Scope', setLines(system), 'systemd itself, also after a boot')] : []),
     ...irqbalanceFiles(facts, records, layer, dropIn),
+    ...againFiles(facts, records, layer),
     ...(layer === LASTING && needsBoot(facts, records) ? bootFiles(facts, dropIn) : []),
   ];
 }
@@ -82,14 +83,30 @@ function payloadFiles(
   const nodes =
     memoryNodes.length === 0 ? [] : ['AllowedMemoryNodes=', `AllowedMemoryNodes=${printIndexSet(memoryNodes)}`];
   const type = partition !== undefined && systemd >= PARTITION_PROPERTY ? [`CPUSetPartition=${partition}`] : [];
+  const again = isLostWithGroup(record, systemd) ? ['[Unit]', `Wants=${AGAIN_UNIT}`, `Before=${AGAIN_UNIT}`] : [];
   return [
-    slice(name, [...setLines(cpus), ...nodes, ...type], 'the payload CPUs'),
+    slice(name, [...setLines(cpus), ...nodes, ...type, ...again], 'the payload CPUs'),
     shield(
       prefixOf(name),
       [`# Slices in ${name} have its CPUs, or those of them that are theirs: this file hides the one for all slices.`],
       `slices in ${name} have its CPUs`,
     ),
   ];
+}
+
+/** systemd before 261 does not know partitions, so that one goes with the group of its slice. */
+function isLostWithGroup({ partition }: ReservationRecord, systemd: number): boolean {
+  return partition !== undefined && systemd < PARTITION_PROPERTY;
+}
+
+function againFiles(
+  { boot, systemd = 0 }: CpuFacts,
+  records: readonly ReservationRecord[],
+  layer: Layer,
+): readonly WantedFile[] {
+  if (!records.some((record) => isLostWithGroup(record, systemd))) return [];
+  const purpose = 'brings a partition back when its slice starts anew';
+  return [{ path: `${layer.units}/${AGAIN_UNIT}`, text: boot.againText ?? againUnitText(boot.program), purpose }];
 }
 
 /** `db.slice` → `db-.slice`, whose drop-ins are read for `db-x.slice` (systemd.unit(5)). */

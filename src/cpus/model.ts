@@ -79,6 +79,8 @@ export interface BootFacts {
   readonly isInstalled: boolean;
   /** The text of the unit that slicectl wrote, where it did. */
   readonly ownText: string | undefined;
+  /** Likewise of the unit that runs when a payload slice starts anew. */
+  readonly againText: string | undefined;
   /** The words that start this slicectl, the file of the program absolute. */
   readonly program: readonly string[];
 }

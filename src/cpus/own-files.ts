@@ -46,6 +46,9 @@ export const BOOT_UNIT = 'slicectl-cpus.service';
 
 export const BOOT_UNIT_PATH = `${LASTING.units}/${BOOT_UNIT}`;
 
+/** The unit that a payload slice starts when it starts, to get back what went with its group. */
+export const AGAIN_UNIT = 'slicectl-cpus-again.service';
+
 /** The first line of a unit that slicectl wrote itself. */
 export const OWN_UNIT_MARK = '# Written by slicectl cpus reserve';
 
@@ -76,6 +79,7 @@ export function ownFiles(tree: RootTree): readonly string[] {
       .flatMap((name) => (name.endsWith('.d') ? [forAll, dropIn].map((file) => `${units}/${name}/${file}`) : []))
       .filter((path) => tree.kind(path) === 'file'),
     ...(tree.kind(irqbalance) === 'file' ? [irqbalance] : []),
+    ...(ownText(tree, `${units}/${AGAIN_UNIT}`) === undefined ? [] : [`${units}/${AGAIN_UNIT}`]),
   ]);
   const records = RECORD_FOLDERS.flatMap((folder) =>
     tree.list(folder).flatMap((name) => (name.endsWith('.conf') && !name.startsWith('.') ? [`${folder}/${name}`] : [])),
@@ -92,7 +96,16 @@ export function ownFolders(path: string): readonly string[] {
 
 /** The text of the boot unit, where slicectl wrote it. */
 export function ownBootUnit(tree: RootTree): string | undefined {
-  const text = tree.text(BOOT_UNIT_PATH);
+  return ownText(tree, BOOT_UNIT_PATH);
+}
+
+/** The text of {@link AGAIN_UNIT}, where slicectl wrote it. */
+export function ownAgainUnit(tree: RootTree): string | undefined {
+  return LAYERS.map(({ units }) => ownText(tree, `${units}/${AGAIN_UNIT}`)).find((text) => text !== undefined);
+}
+
+function ownText(tree: RootTree, path: string): string | undefined {
+  const text = tree.text(path);
   return text?.startsWith(OWN_UNIT_MARK) ? text : undefined;
 }
 

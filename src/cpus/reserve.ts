@@ -1,5 +1,5 @@
 import type { Plan, PlanNote, Refusal, Step } from '../change/plan.ts';
-import { intersection, union } from '../core/cpuset.ts';
+import { equalSets, intersection, union } from '../core/cpuset.ts';
 import { badInput, SlicectlError } from '../core/errors.ts';
 import { sliceLevels, sliceName } from '../core/unit-name.ts';
 import { interruptLoad, mayBeMoved } from '../host/interrupts.ts';
@@ -77,6 +77,7 @@ export async function planReserve(facts: CpuFacts, host: CpuHost & Asker, reques
       rolesNote(facts, chosen, record, records),
       ...chosen.notes,
       ...changeNotes(facts, record),
+      ...ownSetNotes(facts, record),
       ...(share?.notes ?? []),
       ...forecast(facts, record, records),
       ...immovable(facts, host.paths, record),
@@ -217,6 +218,14 @@ function changeNotes({ records }: CpuFacts, record: ReservationRecord): readonly
   return items.length === 0
     ? []
     : [{ severity: 'info', text: `${record.name} has a reservation, which changes`, items }];
+}
+
+/** What the payload slice says itself, which the files of the reservation are read after. */
+function ownSetNotes({ units }: CpuFacts, { name, cpus }: ReservationRecord): readonly PlanNote[] {
+  const given = units.find((unit) => unit.name === name)?.given ?? [];
+  if (given.length === 0 || equalSets(given, cpus)) return [];
+  const text = `${name} has CPUs of its own, ${listText(given)}, which its reservation replaces until it is released`;
+  return [{ severity: 'warning', text, items: [`systemctl cat ${name} shows where they are said`] }];
 }
 
 /** Interrupts that come on payload CPUs whatever is asked for. */

@@ -71,6 +71,15 @@ describe('a plan to reserve', () => {
     );
   });
 
+  it('says that CPUs which the payload slice has of its own are replaced', async () => {
+    const units = [...factsOf().units, unitOf('db.slice', { given: set('0-1') })];
+    expect(await notes(factsOf({ units }))).toContain(
+      'warning: db.slice has CPUs of its own, 0-1, which its reservation replaces until it is released',
+    );
+    const alike = [...factsOf().units, unitOf('db.slice', { given: set('6-7') })];
+    expect((await notes(factsOf({ units: alike }))).join('\n')).not.toContain('of its own');
+  });
+
   it('chooses no core that a job has for itself', async () => {
     const leases = [{ name: 'the job a.scope', cpus: set('6-7'), within: undefined }];
     expect((await plan(factsOf(), { pick: { cores: 1 }, leases })).title).toContain('CPUs 4-5');

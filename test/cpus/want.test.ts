@@ -46,7 +46,10 @@ describe('what one reservation wants', () => {
     const record = recordOf('db.slice', '6-7', { memoryNodes: [1], partition: 'isolated' });
     const path = `${ETC}/db.slice.d/zz-slicectl-cpus.conf`;
     const nodes = 'AllowedMemoryNodes=; AllowedMemoryNodes=1';
-    expect(files(factsOf({ systemd: 260 }), record)[path]).toBe(`[Slice]; AllowedCPUs=; AllowedCPUs=6-7; ${nodes}`);
+    const again = 'slicectl-cpus-again.service';
+    expect(files(factsOf({ systemd: 260 }), record)[path]).toBe(
+      `[Slice]; AllowedCPUs=; AllowedCPUs=6-7; ${nodes}; [Unit]; Wants=${again}; Before=${again}`,
+    );
     expect(files(factsOf({ systemd: 261 }), record)[path]).toBe(
       `[Slice]; AllowedCPUs=; AllowedCPUs=6-7; ${nodes}; CPUSetPartition=isolated`,
     );
@@ -141,15 +144,38 @@ describe('a boot brings back what systemd does not keep', () => {
   });
 
   it('is the installed unit where there is one', () => {
-    const installed = factsOf({ boot: { isInstalled: true, ownText: undefined, program: [] } });
+    const installed = factsOf({ boot: { isInstalled: true, ownText: undefined, againText: undefined, program: [] } });
     const found = files(installed, recordOf('db.slice', '6-7', { interrupts: true }));
     expect(found[boot]).toBeUndefined();
     expect(found[wants]).toBeDefined();
   });
 
   it('keeps the words of the program by which the unit was written', () => {
-    const known = factsOf({ boot: { isInstalled: false, ownText: 'as it was\n', program: ['/elsewhere'] } });
+    const known = factsOf({
+      boot: { isInstalled: false, ownText: 'as it was\n', againText: undefined, program: ['/elsewhere'] },
+    });
     expect(files(known, recordOf('db.slice', '6-7', { interrupts: true }))[boot]).toBe('as it was');
+  });
+});
+
+describe('a payload slice that starts anew', () => {
+  const again = `${ETC}/slicectl-cpus-again.service`;
+  const drop = `${ETC}/db.slice.d/zz-slicectl-cpus.conf`;
+  const record = recordOf('db.slice', '6-7', { partition: 'root' });
+
+  it('has its partition brought back where systemd does not know it', () => {
+    const found = files(factsOf(), record);
+    expect(found[drop]).toContain('[Unit]; Wants=slicectl-cpus-again.service; Before=slicectl-cpus-again.service');
+    expect(found[again]).toContain('ExecStart=/usr/bin/node /opt/slicectl/main.js cpus apply --quiet --wait');
+    expect(files(factsOf(), { ...record, runtime: true })[`${RUN}/slicectl-cpus-again.service`]).toBeDefined();
+  });
+
+  it('needs no unit for that where systemd keeps the partition, nor for CPUs alone', () => {
+    const none = [files(factsOf({ systemd: 262 }), record), files(factsOf(), recordOf('db.slice', '6-7'))];
+    for (const found of none) {
+      expect(found[again]).toBeUndefined();
+      expect(found[drop]).not.toContain('[Unit]');
+    }
   });
 });
 

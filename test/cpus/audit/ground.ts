@@ -72,7 +72,7 @@ export function viewWith({ records = [DB], tasks = [], tree, machine, facts, wan
       ],
       tasks,
       records,
-      boot: { isInstalled: true, ownText: undefined, program: [] },
+      boot: { isInstalled: true, ownText: undefined, againText: undefined, program: [] },
       ...facts,
     }),
     wanted: {

@@ -57,7 +57,15 @@ describe.each(MACHINES)('what others do to CPUs on %s', (name) => {
   });
 
   it('a group behind the back of systemd, a written cpuset and a controller that is taken away are told while they come and go', async () => {
-    await lab.done('cpus', 'reserve', '--cpus', PAYLOAD, '--for', 'pay.slice', '--yes');
+    await lab.write('/etc/systemd/system/user.slice.d/override.conf', '[Slice]\nAllowedCPUs=0-2\n');
+    await lab.write('/etc/systemd/system/pay.slice.d/override.conf', '[Slice]\nAllowedCPUs=1\n');
+    await lab.out('systemctl daemon-reload');
+    const { stdout } = await lab.done('cpus', 'reserve', '--cpus', PAYLOAD, '--for', 'pay.slice', '--yes');
+    expect(stdout).toContain('pay.slice has CPUs of its own, 1, which its reservation replaces');
+    // What systemctl edit wrote is read before the files of the reservation.
+    await lab.out('systemctl daemon-reload; systemctl set-property --runtime user.slice CPUWeight=90');
+    expect((await lab.cpuset('/user.slice')).asked).toBe('0-1');
+    expect((await lab.cpuset('/pay.slice')).asked).toBe(PAYLOAD);
     await lab.out(`mkdir /sys/fs/cgroup/alien
       sleep infinity >/dev/null 2>&1 & echo $! >/sys/fs/cgroup/alien/cgroup.procs
       systemd-run --quiet --unit=watching --property=RemainAfterExit=yes --property=StandardOutput=file:${EVENTS} \\
@@ -108,6 +116,8 @@ describe.each(MACHINES)('what others do to CPUs on %s', (name) => {
     await lab.done('cpus', 'release', 'pay.slice', '--yes');
     expect(await masksOf('one', 'two')).toEqual(['0-3', '0-3']);
     expect(await lab.out('taskset -cp $(cat /sys/fs/cgroup/alien/cgroup.procs)')).toMatch(/: 0-3$/);
+    await lab.out('systemctl daemon-reload; systemctl set-property --runtime user.slice CPUWeight=80');
+    expect((await lab.cpuset('/user.slice')).asked).toBe('0-2');
     expect(await findings()).toEqual([]);
   });
 });
