@@ -1,5 +1,4 @@
 import { type FSWatcher, watch } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { SystemdLink } from '../../backend/systemd-link.ts';
 import { SlicectlError } from '../../core/errors.ts';
 import { watchManager } from '../../dbus/manager-watch.ts';
@@ -9,6 +8,7 @@ import type { Finding } from '../finding.ts';
 import { RECORD_FOLDERS } from '../record.ts';
 import type { CpuHost } from '../show.ts';
 import { type AuditReport, audit, isWrong } from './audit.ts';
+import { Bell } from './bell.ts';
 
 /** Something that became wrong, or that is right again. */
 export interface WatchEvent {
@@ -25,13 +25,6 @@ export interface WatchRequest {
   readonly onBegin: (report: AuditReport) => void;
   readonly onEvent: (event: WatchEvent) => void;
 }
-
-/** Masks of tasks change without a word; they are looked at this often. */
-const SLOW_LOOK_MS = 15_000;
-/** A reload and what follows it come as one. */
-const GATHER_MS = 300;
-/** Looking takes no more than this part of the time, however often something happens. */
-const LOOK_SHARE = 5;
 
 /**
  * Looks again whenever systemd or the kernel tells of something that can matter: reloads, units that come and go, changes
@@ -50,11 +43,7 @@ export async function watchAudit(host: CpuHost, { name, signal, onBegin, onEvent
       if (known === undefined) onBegin(report);
       known = tellChanges(known ?? wrongOf(report.findings), report.findings, onEvent);
       files.set(pathsToWatch(host, report));
-      await bell.wait(SLOW_LOOK_MS);
-      const cost = performance.now() - begin - GATHER_MS;
-      await sleep(Math.max(GATHER_MS, Math.min(cost * LOOK_SHARE, SLOW_LOOK_MS)), undefined, { signal }).catch(
-        () => undefined,
-      );
+      await bell.wait(performance.now() - begin);
     }
   } finally {
     files.close();
@@ -78,37 +67,6 @@ export function tellChanges(
 
 function wrongOf(findings: readonly Finding[]): ReadonlyMap<string, Finding> {
   return new Map(findings.filter(isWrong).map((finding) => [`${finding.kind} ${finding.subject}`, finding]));
-}
-
-/** Wakes a waiter; what rings while nobody waits is kept for the next one. */
-class Bell {
-  readonly #signal: AbortSignal;
-  #hasRung = false;
-  #wake: (() => void) | undefined;
-
-  constructor(signal: AbortSignal) {
-    this.#signal = signal;
-    signal.addEventListener('abort', () => this.ring(), { once: true });
-  }
-
-  ring(): void {
-    this.#hasRung = true;
-    this.#wake?.();
-  }
-
-  async wait(mostMs: number): Promise<void> {
-    if (!this.#hasRung && !this.#signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, mostMs);
-        this.#wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
-    }
-    this.#wake = undefined;
-    this.#hasRung = false;
-  }
 }
 
 /** Files and folders by inotify. One that cannot be watched is left to the slow look. */
