@@ -2,6 +2,8 @@ import { type IndexSet, intersection, isSubset, printIndexSet, without } from '.
 import type { Task } from '../../host/tasks.ts';
 import type { Finding } from '../finding.ts';
 import type { Ghost } from '../hold/ghosts.ts';
+import { canRun } from '../hold/masks.ts';
+import type { CpuFacts } from '../model.ts';
 import { type Place, placeOf } from './place.ts';
 import type { AuditView } from './view.ts';
 import { countText, listed } from './words.ts';
@@ -20,17 +22,21 @@ export interface Ghosts {
   /** The units that they are in, by name. */
   readonly units: readonly string[];
   /**
-   * Whether no other reason is likely. A program may give itself an affinity, which looks the same; that those of several
-   * units have the same one is a set that was above them.
+   * Whether no other reason is likely. A program may give itself an affinity, which looks the same; that all threads of
+   * several units have the same one is a set that was above them. One worker of many that has one was pinned.
    */
   readonly isSure: boolean;
 }
 
-/** Joins narrow tasks by their top-level unit and mask: a set that is gone was one for all that was below it. */
+/**
+ * Joins narrow tasks by their top-level unit and mask: a set that is gone was one for all that was below it. Pods are left
+ * out, and slices that reservations leave alone: their CPUs are not ours to set.
+ */
 export function judgeGhosts(found: readonly Ghost[], { facts, traces, wanted }: AuditView): readonly Ghosts[] {
   const { online } = facts.topology;
   const payloads = new Set(wanted.units.filter(({ role }) => role === 'payload').map(({ unit }) => unit));
-  const joined = new Map<string, { unit: string; mask: IndexSet; open: IndexSet; tasks: Task[]; units: Set<string> }>();
+  const isWhole = wholeUnits(facts);
+  const joined = new Map<string, Joined>();
   for (const { cgroup, allowed, open, tasks } of found) {
     const place = placeOf(cgroup);
     const unit = place.top.slice(1);
@@ -38,21 +44,43 @@ export function judgeGhosts(found: readonly Ghost[], { facts, traces, wanted }: 
     const inherited = traces.managerAffinity && intersection(open, traces.managerAffinity);
     // Payload pins its threads itself: that is what it has CPUs of its own for.
     const isExplained = inherited && isSubset(inherited, mask) && isSubset(mask, inherited);
-    if (place.kind === 'root' || place.kind === 'foreign' || payloads.has(unit) || isExplained) continue;
-    const key = `${unit}\0${printIndexSet(mask)}`;
-    const one = joined.get(key) ?? { unit, mask, open: intersection(open, online), tasks: [], units: new Set() };
+    const isLeft = place.kind === 'pod' || wanted.left.includes(unit);
+    if (place.kind === 'root' || place.kind === 'foreign' || payloads.has(unit) || isLeft || isExplained) continue;
+    const whole = isWhole(place, mask);
+    const key = [unit, printIndexSet(mask), whole].join('\0');
+    const one = joined.get(key) ?? { unit, mask, open: intersection(open, online), tasks: [], units: new Set(), whole };
     one.tasks.push(...tasks);
     one.units.add(nameOf(place));
     joined.set(key, one);
   }
   return [...joined.values()]
-    .map((one) => ({
+    .map(({ whole, ...one }) => ({
       ...one,
       units: [...one.units].sort(),
       // PID 1 chooses no CPUs but those it is told to, and hands its mask down.
-      isSure: one.units.size > 1 || one.tasks.some(({ tid }) => tid === 1),
+      isSure: (whole && one.units.size > 1) || one.tasks.some(({ tid }) => tid === 1),
     }))
     .sort((a, b) => Number(b.isSure) - Number(a.isSure) || b.tasks.length - a.tasks.length);
+}
+
+interface Joined {
+  readonly unit: string;
+  readonly mask: IndexSet;
+  readonly open: IndexSet;
+  readonly tasks: Task[];
+  readonly units: Set<string>;
+  readonly whole: boolean;
+}
+
+/** Tells of a place whether all its user tasks have a mask. */
+function wholeUnits({ tasks, topology }: CpuFacts): (place: Place, mask: IndexSet) => boolean {
+  const masks = new Map<string, Set<string>>();
+  for (const task of tasks) {
+    if (!canRun(task) || task.cgroup === undefined) continue;
+    const key = nameOf(placeOf(task.cgroup));
+    masks.set(key, (masks.get(key) ?? new Set()).add(printIndexSet(intersection(task.allowed, topology.online))));
+  }
+  return (place, mask) => [...(masks.get(nameOf(place)) ?? [])].every((other) => other === printIndexSet(mask));
 }
 
 function nameOf({ name, detail }: Place): string {

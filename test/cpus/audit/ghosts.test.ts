@@ -28,6 +28,37 @@ describe('tasks that are narrower than their group', () => {
     ]);
   });
 
+  it('were pinned where others of their unit are wide, as one worker of a pool is', () => {
+    const pinned = ['nginx', 'haproxy'].map((name) => ghost(`/system.slice/${name}.service`, [1]));
+    const tasks = pinned.flatMap(({ tasks: own, cgroup }) => [...own, task(cgroup, ALL)]);
+    expect(kinds(pinned, { records: [], tasks })).toEqual(['own-mask system.slice']);
+    const narrow = ['a', 'b'].map((name) => ghost(`/system.slice/${name}.service`, [1]));
+    const all = [...tasks, ...narrow.flatMap(({ tasks: own }) => own)];
+    expect(kinds([...pinned, ...narrow], { records: [], tasks: all })).toEqual([
+      'ghost-mask system.slice',
+      'own-mask system.slice',
+    ]);
+  });
+
+  it('are left so where what is wide beside them has ended, or follows its process', () => {
+    const found = ['a', 'b'].map((name) => ghost(`/system.slice/${name}.service`));
+    const tasks = found.flatMap(({ tasks: own, cgroup }) => [
+      ...own,
+      task(cgroup, ALL, { state: 'Z' }),
+      task(cgroup, ALL, { noSetAffinity: true }),
+    ]);
+    expect(kinds(found, { records: [], tasks })).toEqual(['ghost-mask system.slice']);
+  });
+
+  it('are none in pods and in slices that reservations leave alone', () => {
+    const pods = ['1b4e28ba_2fa1_11d2_883f_0016d3cca427', '2b4e28ba_2fa1_11d2_883f_0016d3cca427'].map((uid) =>
+      ghost(`/kubepods.slice/kubepods-pod${uid}.slice/cri-containerd-a.scope`),
+    );
+    expect(kinds(pods)).toEqual([]);
+    const kept = [ghost('/batch.slice/a.service'), ghost('/batch.slice/b.service')];
+    expect(kinds(kept, { wanted: { left: ['batch.slice'] } })).toEqual([]);
+  });
+
   it('are left so where PID 1 is among them', () => {
     expect(kinds([ghost('/init.scope', NARROW, 1)])).toEqual(['ghost-mask init.scope']);
   });
