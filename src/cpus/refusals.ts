@@ -5,7 +5,7 @@ import { kubeletConflict } from './kubelet/conflict.ts';
 import { PLAIN_LEASE } from './lease/lease.ts';
 import type { CpuFacts, ReservationRecord, UnitFacts } from './model.ts';
 import { type Ground, listText, type Reservation, rolesText } from './roles.ts';
-import { roleOf, systemSet } from './shares.ts';
+import { isLoose, roleOf, systemSet } from './shares.ts';
 
 /** What is asked for, all of it decided. */
 export interface Intent {
@@ -112,11 +112,14 @@ function outsideRefusals(facts: CpuFacts, records: readonly ReservationRecord[])
   return facts.units.flatMap((unit): Refusal[] => {
     const open = openTo(facts, records, unit);
     if (unit.given.length === 0 || open === undefined || intersection(unit.given, open).length > 0) return [];
+    const change = `change it (systemctl cat ${unit.name} shows where it is set)`;
     const slice = unit.name.endsWith('.slice') ? unit.name : unit.slice;
+    const keep = `, or leave its slice out with --keep ${sliceLevels(slice)[0] ?? 'SLICE'}`;
+    const hint = isBesideSlices(unit) ? change : `${change}${keep}`;
     return [
       {
         reason: `${unit.name} asks for CPUs ${printIndexSet(unit.given)} by AllowedCPUs=, and none of them would be open to it`,
-        hint: `change it (systemctl cat ${unit.name} shows where it is set), or leave its slice out with --keep ${sliceLevels(slice)[0] ?? 'SLICE'}`,
+        hint,
       },
     ];
   });
@@ -128,12 +131,18 @@ export function openTo(
   records: readonly ReservationRecord[],
   { name, slice }: Pick<UnitFacts, 'name' | 'slice'>,
 ): IndexSet | undefined {
+  if (isBesideSlices({ name, slice })) return systemSet(facts, records);
   const place = name.endsWith('.slice') ? name : slice;
-  if (place === '-.slice' || (place === '' && name !== 'init.scope')) return undefined;
-  const role = name === 'init.scope' ? { kind: 'system' as const } : roleOf(facts, records, place);
+  if (place === '-.slice' || place === '') return undefined;
+  const role = roleOf(facts, records, place);
   if (role.kind === 'left') return undefined;
   if (role.kind === 'system') return systemSet(facts, records);
   return role.record.name === name ? undefined : role.record.cpus;
+}
+
+/** Whether no slice confines a unit, so that it gets the system CPUs by itself and none can be kept for it. */
+function isBesideSlices(unit: Pick<UnitFacts, 'name' | 'slice'>): boolean {
+  return unit.name === 'init.scope' || isLoose(unit);
 }
 
 /** Partitions of cgroup v2 as types: `root` and `isolated` (cgroup-v2.rst). */

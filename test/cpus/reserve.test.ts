@@ -211,6 +211,30 @@ describe('what is refused, both sets named', () => {
   });
 });
 
+describe('units beside all slices', () => {
+  const loose = { slice: '-.slice', cgroup: '/odd.service' };
+
+  it.each([
+    unitOf('odd.service', { ...loose, given: set('7') }),
+    unitOf('init.scope', { given: set('7') }),
+  ])('are refused with CPUs of their own that they would not have, and are told of no slice to keep', async (unit) => {
+    const { refusals: found } = await plan(factsOf({ units: [unit] }));
+    expect(found).toEqual([
+      {
+        reason: `${unit.name} asks for CPUs 7 by AllowedCPUs=, and none of them would be open to it ${BOTH}`,
+        hint: `change it (systemctl cat ${unit.name} shows where it is set)`,
+      },
+    ]);
+  });
+
+  it('fail at their next start where they pin themselves to payload CPUs', async () => {
+    const units = [unitOf('odd.service', { ...loose, affinity: set('6') })];
+    const found = await notes(factsOf({ units }));
+    const at = found.findIndex((line) => line.includes('215/CPUAFFINITY'));
+    expect(found.slice(at, at + 2)).toEqual([expect.stringMatching(/^impact: /), 'odd.service: CPUAffinity=6']);
+  });
+});
+
 describe('hosts where nothing can be reserved', () => {
   it.each<[string, Partial<CpuFacts>, RegExp]>([
     ['cgroup v1', { cgroups: 'legacy' }, /cgroup v1, where systemd stores AllowedCPUs and does not apply it/],
