@@ -1,7 +1,8 @@
 import type { SystemdLink } from '../backend/systemd-link.ts';
 import { type IndexSet, indexSetFromBytes } from '../core/cpuset.ts';
 import { SlicectlError } from '../core/errors.ts';
-import { sliceLevels } from '../core/unit-name.ts';
+import { parseUnitFile } from '../core/unit-file.ts';
+import { sliceLevels, sliceName } from '../core/unit-name.ts';
 import { type Manager, typeInterface, UNIT_INTERFACE, type UnitStatus } from '../dbus/systemd1.ts';
 import type { RootTree } from '../host/root-tree.ts';
 import { unitFolders } from '../host/unit-files.ts';
@@ -104,16 +105,28 @@ function dormantUnits(tree: RootTree, isHeld: boolean): readonly UnitFacts[] {
   }
   return [...files].flatMap(([name, own]) => {
     // The fragment has the empty key, which comes first.
-    const paths = [...own]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, path]) => path)
-      .filter((path) => !isOwnDropIn(path) && !(isHeld && isLiveDropIn(path)) && mentions(tree, path));
+    const all = [...own].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path);
+    const paths = all.filter((path) => !isOwnDropIn(path) && !(isHeld && isLiveDropIn(path)) && mentions(tree, path));
     const [given, affinity] = [setOfFiles(tree, paths, 'AllowedCPUs'), setOfFiles(tree, paths, 'CPUAffinity')];
     if (given.length === 0 && affinity.length === 0) return [];
-    const slice = name.endsWith('.slice') ? (sliceLevels(name).at(-2) ?? '-.slice') : 'system.slice';
+    const slice = name.endsWith('.slice') ? (sliceLevels(name).at(-2) ?? '-.slice') : sliceOfFiles(tree, all);
     const sets = { allowed: given, effective: [], affinity, memoryNodes: [], given, givenNodes: [] };
     return [{ name, activeState: 'inactive', cgroup: '', slice, isTransient: false, dropIns: paths, ...sets }];
   });
+}
+
+/** Where a service will be: its last Slice= counts (systemd.resource-control(5)). Of a template the slice that its instances share. */
+function sliceOfFiles(tree: RootTree, files: readonly string[]): string {
+  const usual = 'system.slice';
+  const written = files
+    .flatMap((path) => parseUnitFile(textOfFile(tree, path), path).assignments)
+    .findLast(({ section, key }) => section === 'Service' && key === 'Slice')?.value.text;
+  try {
+    return written === undefined || written === '' ? usual : sliceName(written.replace(/-[^-]*%.*$/, '.slice'));
+  } catch (error) {
+    if (error instanceof SlicectlError) return usual;
+    throw error;
+  }
 }
 
 function mentions(tree: RootTree, path: string): boolean {

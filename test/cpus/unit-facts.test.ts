@@ -213,6 +213,26 @@ describeWithBus('units that are not loaded', () => {
     expect(units.map(({ name, given }) => [name, given])).toEqual([['later.slice', [3, 4]]]);
   });
 
+  it('are in the slice that the last of their files names, where that is one', async () => {
+    await using systemd = await PrivateSystemd.open();
+    const service = (slice: string): string => `[Service]\n${slice}CPUAffinity=1\n`;
+    const units = await facts(systemd, {
+      '/etc/systemd/system/db.service': service('Slice=old.slice\n'),
+      '/etc/systemd/system/db.service.d/slice.conf': '[Service]\nSlice=db.slice\n',
+      '/etc/systemd/system/loose.service': service('Slice=-.slice\n'),
+      '/etc/systemd/system/reset.service': service('Slice=old.slice\nSlice=\n'),
+      '/etc/systemd/system/vm@.service': service('Slice=vm-%i.slice\n'),
+      '/etc/systemd/system/wrong.service': '[Unit]\nSlice=old.slice\n[Service]\nCPUAffinity=1\n',
+    });
+    expect(units.map(({ name, slice }) => [name, slice])).toEqual([
+      ['db.service', 'db.slice'],
+      ['loose.service', '-.slice'],
+      ['reset.service', 'system.slice'],
+      ['vm@.service', 'vm.slice'],
+      ['wrong.service', 'system.slice'],
+    ]);
+  });
+
   it('are told once where they are loaded, and then by systemd', async () => {
     await using systemd = await PrivateSystemd.open();
     systemd.unit('later.slice', usual('-.slice', '/later.slice'));
