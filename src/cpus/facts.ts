@@ -1,7 +1,7 @@
 import { intersection, union } from '../core/cpuset.ts';
 import { type CgroupLayout, readLayout } from '../host/cgroups.ts';
 import { readIfThere } from '../host/files.ts';
-import { readBannedCpus, readInterrupts, readWorkqueues } from '../host/interrupts.ts';
+import { readBannedCpus, readInterrupts, readMovability, readWorkqueues } from '../host/interrupts.ts';
 import { readKernelLine } from '../host/kernel-line.ts';
 import type { HostPaths } from '../host/paths.ts';
 import { readTasks, type Task } from '../host/tasks.ts';
@@ -15,6 +15,7 @@ import { isBootUnitInstalled, ownAgainUnit, ownBootUnit } from './own-files.ts';
 import { readRecords } from './record.ts';
 import type { CpuHost } from './show.ts';
 import { readUnitFacts } from './unit-facts.ts';
+import { readUnmoved } from './unmoved.ts';
 
 /** Reads all that reserve, release and audit decide by. `E_SYNTAX` for a file of ours that cannot be read. */
 export async function readCpuFacts(host: CpuHost): Promise<CpuFacts> {
@@ -24,6 +25,7 @@ export async function readCpuFacts(host: CpuHost): Promise<CpuFacts> {
   const last = topology.possible.at(-1) ?? 0;
   const tasks = readTasks(paths);
   const layout = readLayout(paths);
+  const interrupts = readInterrupts(paths, last);
   return {
     topology,
     kernelLine: readKernelLine(paths, last),
@@ -34,7 +36,9 @@ export async function readCpuFacts(host: CpuHost): Promise<CpuFacts> {
     hasCpuset: hasCpuset(layout),
     units: system === undefined ? [] : await readUnitFacts(system, tree, records.length > 0),
     tasks,
-    interrupts: readInterrupts(paths, last),
+    interrupts,
+    movability: readMovability(paths, interrupts),
+    unmoved: readUnmoved(tree),
     workqueues: readWorkqueues(paths, last),
     kernelBefore: readKernelBefore(tree),
     kubelet: await readKubeletCpus(tree, kubeletArguments(paths, tasks)),

@@ -1,7 +1,7 @@
 import type { Step } from '../change/plan.ts';
 import { printCpuMask } from '../core/cpu-mask.ts';
-import { equalSets, type IndexSet, printIndexSet } from '../core/cpuset.ts';
-import { mayBeMoved } from '../host/interrupts.ts';
+import { equalSets, type IndexSet, intersection, printIndexSet } from '../core/cpuset.ts';
+import type { Interrupt } from '../host/interrupts.ts';
 import type { HostPaths } from '../host/paths.ts';
 import type { BeforeParameters, KernelParameters, ThreadsParameters } from './hold/parameters.ts';
 import {
@@ -15,6 +15,7 @@ import {
 import { type Goal, goalOf, type KindRule, rememberedOf, threadGoal } from './kernel-goal.ts';
 import type { CpuFacts, Wanted } from './model.ts';
 import { listText } from './roles.ts';
+import { type Unmoved, unmovedTo } from './unmoved.ts';
 
 interface Change {
   /** By the records as they are. */
@@ -92,20 +93,12 @@ const countText = (count: number, word: string): string[] =>
 
 const DEFAULT = 'default_smp_affinity';
 
-function interruptSteps({ interrupts, topology }: CpuFacts, rule: KindRule, paths: HostPaths): KindSteps {
-  const { proc } = paths;
+function interruptSteps(facts: CpuFacts, rule: KindRule, { proc }: HostPaths): KindSteps {
+  const { interrupts, topology } = facts;
   const mask = (set: IndexSet): string => printCpuMask(set, topology.possible.at(-1) ?? 0);
   const standard = interrupts.defaultAffinity;
-  const goalOfStandard = standard && goalOf({ id: DEFAULT, of: '', now: standard }, rule);
-  const remembered = goalOfStandard?.before ?? rule.known.find(({ id }) => id === DEFAULT);
-  const lines = interrupts.lines.flatMap(({ number, name, source, affinity }) => {
-    const id = String(number);
-    // Without a driver nothing comes, and the default is for those that get one.
-    const isOpen = name !== '' || rule.known.some((one) => one.id === id);
-    if (!isOpen || affinity === undefined || !mayBeMoved(paths, { number })) return [];
-    // A line begins with what is the default then.
-    return [{ id, name, now: affinity, ...goalOf({ id, of: source, now: affinity }, rule, remembered?.cpus) }];
-  });
+  const goalOfStandard = standardGoal(facts, rule);
+  const lines = lineGoals(facts, rule);
   const moved = lines.flatMap(({ to, ...line }) => (to === undefined ? [] : [{ ...line, to }]));
   const isOver = rule.wanted === undefined;
   const words = isOver
@@ -148,6 +141,56 @@ function interruptSteps({ interrupts, topology }: CpuFacts, rule: KindRule, path
           ]),
     ],
   };
+}
+
+interface LineGoal extends Goal {
+  readonly id: string;
+  readonly name: string;
+  readonly now: IndexSet;
+  /** Why it stays where it is, where it was to come elsewhere. */
+  readonly unmoved: Unmoved | undefined;
+}
+
+function standardGoal({ interrupts }: CpuFacts, rule: KindRule): Goal | undefined {
+  return interrupts.defaultAffinity && goalOf({ id: DEFAULT, of: '', now: interrupts.defaultAffinity }, rule);
+}
+
+/** Of the lines that the kernel lets be moved, as far as it tells. */
+function lineGoals(facts: CpuFacts, rule: KindRule): readonly LineGoal[] {
+  const { interrupts, movability, unmoved } = facts;
+  const assumed = (standardGoal(facts, rule)?.before ?? rule.known.find(({ id }) => id === DEFAULT))?.cpus;
+  return interrupts.lines.flatMap(({ number, name, source, affinity }): LineGoal[] => {
+    const id = String(number);
+    const known = rule.known.find((one) => one.id === id);
+    // Without a driver nothing comes, and the default is for those that get one.
+    const isOpen = name !== '' || known !== undefined;
+    if (!isOpen || affinity === undefined || movability.get(number) === 'refuses') return [];
+    // A line begins with what is the default then.
+    const goal = goalOf({ id, of: source, now: affinity }, rule, assumed);
+    const line = { id, name, now: affinity };
+    const stays = goal.to && unmovedTo(unmoved, { number, source }, goal.to);
+    return stays === undefined
+      ? [{ ...line, ...goal, unmoved: undefined }]
+      : [{ ...line, to: undefined, before: known, unmoved: stays }];
+  });
+}
+
+/** A line that stays on CPUs that it was to leave. */
+export interface StayingLine extends Pick<Interrupt, 'number' | 'name'> {
+  readonly on: IndexSet;
+  /** Undefined where the kernel lets nobody move it. */
+  readonly unmoved: Unmoved | undefined;
+}
+
+/** The lines on these CPUs that no step moves away. */
+export function stayingLines(facts: CpuFacts, change: Change, cpus: IndexSet): readonly StayingLine[] {
+  const goals = lineGoals(facts, ruleOf(facts, change, 'interrupts'));
+  return facts.interrupts.lines.flatMap(({ number, name, affinity = [], effective = affinity }): StayingLine[] => {
+    const unmoved = goals.find(({ id }) => id === String(number))?.unmoved;
+    const on = intersection(unmoved === undefined ? effective : affinity, cpus);
+    const stays = unmoved !== undefined || facts.movability.get(number) === 'refuses';
+    return name === '' || on.length === 0 || !stays ? [] : [{ number, name, on, unmoved }];
+  });
 }
 
 const MOST_LINES = 12;

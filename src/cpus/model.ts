@@ -1,6 +1,6 @@
 import type { IndexSet } from '../core/cpuset.ts';
 import type { CgroupLayout } from '../host/cgroups.ts';
-import type { Interrupts, Workqueues } from '../host/interrupts.ts';
+import type { Interrupts, Movability, Workqueues } from '../host/interrupts.ts';
 import type { KernelLine } from '../host/kernel-line.ts';
 import type { Task } from '../host/tasks.ts';
 import type { Topology } from '../host/topology.ts';
@@ -9,6 +9,7 @@ import type { KernelBefore } from './kernel-before.ts';
 import type { KubeletCpus } from './kubelet/read.ts';
 import type { Reservation } from './roles.ts';
 import type { UnitCpus } from './units.ts';
+import type { Unmoved } from './unmoved.ts';
 
 /** `root`: its CPUs leave all other groups. `isolated`: and the scheduler does not balance them (cgroup-v2.rst). */
 export type PartitionType = 'root' | 'isolated';
@@ -54,6 +55,10 @@ export interface CpuFacts {
   readonly units: readonly UnitFacts[];
   readonly tasks: readonly Task[];
   readonly interrupts: Interrupts;
+  /** What the kernel says of moving the lines, by number; without those that have no affinity. */
+  readonly movability: ReadonlyMap<number, Movability>;
+  /** Lines that it did not move when it was told to. */
+  readonly unmoved: readonly Unmoved[];
   readonly workqueues: Workqueues | undefined;
   /** What these and kernel threads had before, as slicectl wrote it down. */
   readonly kernelBefore: KernelBefore;

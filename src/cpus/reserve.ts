@@ -2,10 +2,10 @@ import type { Plan, PlanNote, Refusal, Step } from '../change/plan.ts';
 import { equalSets, intersection, union } from '../core/cpuset.ts';
 import { badInput, SlicectlError } from '../core/errors.ts';
 import { sliceLevels, sliceName } from '../core/unit-name.ts';
-import { interruptLoad, mayBeMoved } from '../host/interrupts.ts';
-import type { HostPaths } from '../host/paths.ts';
+import { interruptLoad } from '../host/interrupts.ts';
 import { coresOf } from '../host/topology.ts';
 import { forecast } from './forecast.ts';
+import { type StayingLine, stayingLines } from './kernel-steps.ts';
 import { kubeletShare } from './kubelet/plan.ts';
 import type { CpuFacts, PartitionType, ReservationRecord } from './model.ts';
 import { type Choice, type PickRequest, pick } from './pick.ts';
@@ -15,6 +15,7 @@ import { type Ground, listText } from './roles.ts';
 import { groupsToNote, payloadOf, systemSet } from './shares.ts';
 import type { CpuHost } from './show.ts';
 import { type ExtraSteps, stepsTo } from './steps.ts';
+import { UNMOVED_PATH, unmovedReason } from './unmoved.ts';
 import { wantedFor } from './want.ts';
 import { isWatching, whileRefusals, whileUnitSteps } from './while-unit.ts';
 
@@ -80,7 +81,7 @@ export async function planReserve(facts: CpuFacts, host: CpuHost & Asker, reques
       ...ownSetNotes(facts, record),
       ...(share?.notes ?? []),
       ...forecast(facts, record, records),
-      ...immovable(facts, host.paths, record),
+      ...immovable(facts, record, records),
     ],
   };
 }
@@ -229,16 +230,25 @@ function ownSetNotes({ units }: CpuFacts, { name, cpus }: ReservationRecord): re
 }
 
 /** Interrupts that come on payload CPUs whatever is asked for. */
-function immovable({ interrupts }: CpuFacts, paths: HostPaths, { cpus }: ReservationRecord): readonly PlanNote[] {
-  const items = interrupts.lines.flatMap((line) => {
-    const { number, name, affinity, effective = affinity ?? [] } = line;
-    const both = intersection(effective, cpus);
-    return name === '' || both.length === 0 || mayBeMoved(paths, line)
-      ? []
-      : [`${number} ${name}: on ${listText(both)}`];
-  });
-  if (items.length === 0) return [];
+function immovable(
+  facts: CpuFacts,
+  { cpus }: ReservationRecord,
+  records: readonly ReservationRecord[],
+): readonly PlanNote[] {
+  const change = { before: wantedFor(facts, facts.records), wanted: wantedFor(facts, records) };
+  const staying = stayingLines(facts, change, cpus);
+  const line = ({ number, name, on }: StayingLine): string => `${number} ${name}: on ${listText(on)}`;
+  const managed = staying.filter(({ unmoved }) => unmoved === undefined).map(line);
+  const tried = staying.flatMap((one) => (one.unmoved ? [`${line(one)}, ${unmovedReason(one.unmoved)}`] : []));
   return [
-    { severity: 'warning', text: 'the kernel itself places these interrupts on payload CPUs, and they stay', items },
+    ...warningUnless(managed, 'the kernel itself places these interrupts on payload CPUs, and they stay'),
+    ...warningUnless(
+      tried,
+      `the kernel did not move these interrupts off payload CPUs when it was told to, and they stay: without ${UNMOVED_PATH} they are tried again`,
+    ),
   ];
+}
+
+function warningUnless(items: readonly string[], text: string): readonly PlanNote[] {
+  return items.length === 0 ? [] : [{ severity: 'warning', text, items }];
 }

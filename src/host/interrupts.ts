@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { closeSync, constants, openSync, statSync, writeSync } from 'node:fs';
 import { parseCpuMask } from '../core/cpu-mask.ts';
 import { type IndexSet, parseIndexSet } from '../core/cpuset.ts';
 import { errnoOf, SlicectlError } from '../core/errors.ts';
@@ -6,7 +6,7 @@ import { readIfThere } from './files.ts';
 import type { HostPaths } from './paths.ts';
 import { foldersIn } from './tree.ts';
 
-/** One interrupt line of a device. Whether it can be moved shows only when that is tried (managed queues refuse). */
+/** One interrupt line of a device. */
 export interface Interrupt {
   readonly number: number;
   /** The drivers that listen, such as `nvme0q3`; empty where none does any more. */
@@ -51,14 +51,36 @@ export function readInterrupts(paths: HostPaths, last: number): Interrupts {
   };
 }
 
-/**
- * Whether the kernel lets a line be moved at all: the files of those that it spreads itself (managed queues), and of those
- * that belong to a CPU, may not be written on newer kernels (seen on 6.12). On others that shows only when it is tried.
- */
-export function mayBeMoved({ proc }: HostPaths, { number }: Pick<Interrupt, 'number'>): boolean {
-  const stats = statSync(`${proc}/irq/${number}/smp_affinity_list`, { throwIfNoEntry: false });
-  return stats === undefined || (stats.mode & 0o200) !== 0;
+/** `refuses`: the kernel spreads the line itself (managed queues), or it belongs to a CPU. `unknown`: nobody was told. */
+export type Movability = 'moves' | 'refuses' | 'unknown';
+
+/** What {@link movabilityOf} says of the lines that have an affinity. */
+export function readMovability(paths: HostPaths, { lines }: Interrupts): ReadonlyMap<number, Movability> {
+  const placed = lines.filter(({ affinity }) => affinity !== undefined);
+  return new Map(placed.map(({ number }) => [number, movabilityOf(`${paths.proc}/irq/${number}/smp_affinity_list`)]));
 }
+
+/**
+ * Whether the kernel lets a line be moved at all, by its file. It shows by the mode since 6.12; before that only a writer
+ * is told, before the kernel reads what is written (write_irq_affinity, kernel/irq/proc.c): text that is no list changes
+ * nothing, and is EINVAL for a line that can be moved. Who may not write, as in a sandbox, is told nothing.
+ */
+export function movabilityOf(path: string): Movability {
+  let fd = -1;
+  try {
+    if ((statSync(path).mode & 0o222) === 0) return 'refuses';
+    fd = openSync(path, constants.O_WRONLY);
+    writeSync(fd, 'x');
+    return 'unknown';
+  } catch (error) {
+    return (fd === -1 ? undefined : ANSWERS[errnoOf(error) ?? '']) ?? 'unknown';
+  } finally {
+    if (fd !== -1) closeSync(fd);
+  }
+}
+
+/** EIO became EPERM in 6.12. */
+const ANSWERS: Readonly<Record<string, Movability>> = { EINVAL: 'moves', EIO: 'refuses', EPERM: 'refuses' };
 
 /** Lines whose controller cannot be asked answer EIO or EINVAL to a read. */
 function readableIfThere(path: string): string | undefined {

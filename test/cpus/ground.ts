@@ -91,6 +91,8 @@ export function factsOf(more: Partial<CpuFacts> = {}): CpuFacts {
     units: [unitOf('-.slice', { cgroup: '' }), unitOf('init.scope'), unitOf('system.slice'), unitOf('user.slice')],
     tasks: [],
     interrupts: { lines: [], defaultAffinity: undefined },
+    movability: new Map(),
+    unmoved: [],
     workqueues: undefined,
     kernelBefore: NOTHING_BEFORE,
     kubelet: undefined,

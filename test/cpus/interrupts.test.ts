@@ -1,9 +1,12 @@
+import { chmodSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   interruptLoad,
+  movabilityOf,
   parseInterrupts,
   readBannedCpus,
   readInterrupts,
+  readMovability,
   readWorkqueues,
 } from '../../src/host/interrupts.ts';
 import { FakeHost } from './fake-host.ts';
@@ -70,6 +73,29 @@ describe('the interrupts of a host', () => {
   it('are none where /proc has none', () => {
     using host = new FakeHost();
     expect(readInterrupts(host.paths, 3)).toEqual({ lines: [], defaultAffinity: undefined });
+  });
+});
+
+describe('whether a line can be moved', () => {
+  it('is told by the mode of its file where nobody may write it', () => {
+    using host = new FakeHost().write({ 'proc/irq/24/smp_affinity_list': '6\n' });
+    chmodSync(`${host.paths.proc}/irq/24/smp_affinity_list`, 0o444);
+    const lines = [24, 25].map((number) => ({ number, name: '', source: '', counts: new Map(), effective: undefined }));
+    const placed = lines.map((line) => ({ ...line, affinity: line.number === 24 ? [6] : undefined }));
+    expect(readMovability(host.paths, { lines: placed, defaultAffinity: undefined })).toEqual(
+      new Map([[24, 'refuses']]),
+    );
+  });
+
+  // Files that answer as the kernel's do to text that is no list, and keep what they say.
+  it.each([
+    ['that takes lists only', '/proc/self/coredump_filter', 'moves'],
+    ['that takes nothing (EIO, as before 6.12)', '/proc/self/mem', 'refuses'],
+    ['that may not be opened for writing', '/proc/self', 'unknown'],
+    ['that has no room, which says nothing of the line', '/dev/full', 'unknown'],
+    ['that is not there', '/proc/self/none', 'unknown'],
+  ])('is asked of a file %s', (_, path, answer) => {
+    expect(movabilityOf(path)).toBe(answer);
   });
 });
 

@@ -166,6 +166,40 @@ describe('what no group rules', () => {
   });
 });
 
+describe('a line that the kernel did not move when it was told to', () => {
+  const unmoved = [{ line: 25, of: 'PCI 25-edge', to: set('0-3'), errno: 'ENOSPC' }];
+  const noted = (host: KernelHost): KernelHost => {
+    host.facts = { ...host.facts, unmoved };
+    return host;
+  };
+  const paths = (host: KernelHost, records: readonly ReservationRecord[]): string =>
+    JSON.stringify(host.stepsTo(records).map((step) => (step.kind === 'action' ? step.parameters : {})));
+
+  it('is left where it is, and nothing is planned for it again', () => {
+    const host = noted(new KernelHost(BEFORE));
+    expect(paths(host, [A])).not.toContain('/irq/25/');
+    expect(host.to([A]).sets()).toMatchObject({ 'irq 24': set('0-3'), 'irq 25': set('4-7') });
+    expect(host.stepsTo([A])).toEqual([]);
+    expect(host.to([]).sets()).toEqual(BEFORE);
+  });
+
+  it('is planned no more where it was to be remembered when it was tried', () => {
+    const host = new KernelHost(BEFORE).to([A]).write({ 'irq 25': set('4-7') });
+    expect(paths(host, [A])).toContain('/irq/25/');
+    expect(noted(host).stepsTo([A])).toEqual([]);
+    expect(host.to([]).sets()).toEqual(BEFORE);
+  });
+
+  it('is told to come where it is to be now, and so is another one that has its number', () => {
+    expect(paths(noted(new KernelHost(BEFORE)), [recordOf('a.slice', '5-7', ALL_KINDS)])).toContain('/irq/25/');
+    const host = noted(new KernelHost(BEFORE));
+    const { interrupts } = host.facts;
+    const lines = interrupts.lines.map((line) => (line.number === 25 ? { ...line, source: 'PCI 99-edge' } : line));
+    host.facts = { ...host.facts, interrupts: { ...interrupts, lines } };
+    expect(paths(host, [A])).toContain('/irq/25/');
+  });
+});
+
 describe('any settings and reservations', () => {
   const cpus = fc.subarray([0, 1, 2, 3, 4, 5, 6, 7], { minLength: 1 });
   const names = ['default', 'irq 24', 'irq 25', 'irq 26', 'cpumask', 'writeback', 'thread 2', 'thread 30', 'thread 31'];

@@ -90,12 +90,22 @@ describe('a plan to reserve', () => {
     const words = steps.map((step) =>
       step.kind === 'file' ? step.path : step.kind === 'unit' ? step.verb : step.kind,
     );
-    expect(words.slice(0, 4)).toEqual([
+    expect(words.slice(0, 6)).toEqual([
+      'check',
       '/run/slicectl/reservations/db.slice.conf',
       '/run/systemd/system/slicectl-while-db.service',
       'reload',
       'start',
+      'check',
     ]);
+  });
+
+  it('looks before anything is written, and once more when it is written down, whether a job took its CPUs', async () => {
+    const { steps } = await plan(factsOf());
+    const looks = steps.flatMap((step, at) => (step.kind === 'check' && step.check === 'cpus.unleased' ? [at] : []));
+    expect(looks).toEqual([0, 2]);
+    expect(steps[0]).toMatchObject({ expect: { cpus: '6-7', within: 'db.slice' } });
+    expect(steps[1]).toMatchObject({ path: '/etc/slicectl/reservations/db.slice.conf' });
   });
 
   it('is until reboot where it ends with a unit', async () => {
@@ -350,6 +360,36 @@ describe('what is foretold', () => {
     expect(await stays({ interrupts: true, workqueues: true, kernelThreads: true })).toEqual([
       "each CPU's own kernel threads and timer, which nothing moves",
     ]);
+  });
+});
+
+describe('interrupts that stay on payload CPUs', () => {
+  const line = (number: number) => ({
+    number,
+    name: `nvme0q${number}`,
+    source: 'PCI-MSI',
+    counts: new Map(),
+    affinity: set('6'),
+    effective: set('6'),
+  });
+  const facts = factsOf({
+    interrupts: { lines: [1, 2, 3].map(line), defaultAffinity: set('0-7') },
+    movability: new Map([
+      [1, 'refuses'],
+      [2, 'unknown'],
+    ]),
+    unmoved: [{ line: 3, of: 'PCI-MSI', to: set('0-5'), errno: 'ENOSPC' }],
+  });
+
+  it('are said, with why, and are in no step', async () => {
+    const { notes: found, steps } = await plan(facts, { interrupts: true });
+    const stay = found.filter(({ text }) => text.includes('they stay'));
+    expect(stay.map(({ severity, items }) => [severity, ...(items ?? [])])).toEqual([
+      ['warning', '1 nvme0q1: on 6'],
+      ['warning', '3 nvme0q3: on 6, ENOSPC: the interrupt vectors of these CPUs are used up'],
+    ]);
+    const written = JSON.stringify(steps.map((step) => (step.kind === 'action' ? step.parameters : {})));
+    expect([1, 2, 3].filter((number) => written.includes(`/irq/${number}/`))).toEqual([2]);
   });
 });
 

@@ -1,5 +1,3 @@
-import { chmodSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeStep } from '../../src/change/describe.ts';
 import type { Step } from '../../src/change/plan.ts';
@@ -9,6 +7,7 @@ import { wantedFor } from '../../src/cpus/want.ts';
 import { RootTree } from '../../src/host/root-tree.ts';
 import { FakeHost } from './fake-host.ts';
 import { factsOf, groupOf, heldGroups, recordOf, set, taskOf, unitOf } from './ground.ts';
+import { AGREEING } from './kubelet/facts.ts';
 
 /** What is to be done on a host with these records, so that those hold. */
 function stepsOn(host: FakeHost, facts: CpuFacts, records: readonly ReservationRecord[]): readonly Step[] {
@@ -117,6 +116,16 @@ describe('the steps to a reservation', () => {
       check: 'cpus.held',
       expect: { payload: '6-7', except: 'db.slice vm.slice' },
     });
+  });
+});
+
+describe('a kubelet with the cgroupfs driver', () => {
+  it('has its pods in a group that nobody confines, and the last look leaves out', () => {
+    using host = new FakeHost();
+    const kubelet = { ...AGREEING, podsGroups: ['/kubepods.slice', '/kubepods'] };
+    const record = recordOf('kubepods.slice', '6-7', { kubelet: true });
+    const held = stepsOn(host, factsOf({ kubelet }), [record]).at(-1);
+    expect(held).toMatchObject({ check: 'cpus.held', expect: { payload: '6-7', except: 'kubepods.slice /kubepods' } });
   });
 });
 
@@ -264,10 +273,8 @@ describe('what no group rules', () => {
 
   it('leaves interrupts that the kernel does not let anybody move', () => {
     using host = new FakeHost();
-    const path = 'proc/irq/25/smp_affinity_list';
-    host.write({ [path]: '6\n' });
-    chmodSync(join(host.root, path), 0o444);
-    const paths = writes(stepsOn(host, factsOf({ interrupts }), [record]));
+    const movability = new Map([[25, 'refuses' as const]]);
+    const paths = writes(stepsOn(host, factsOf({ interrupts, movability }), [record]));
     expect(JSON.stringify(paths)).not.toContain('/irq/25/');
     expect(JSON.stringify(paths)).toContain('/irq/24/');
   });

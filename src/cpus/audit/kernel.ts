@@ -2,6 +2,8 @@ import { type IndexSet, intersection, isSubset, printIndexSet, union } from '../
 import type { Interrupt } from '../../host/interrupts.ts';
 import type { Task } from '../../host/tasks.ts';
 import type { Finding } from '../finding.ts';
+import { stayingLines } from '../kernel-steps.ts';
+import { UNMOVED_PATH, unmovedReason } from '../unmoved.ts';
 import { kernelRunners } from './can-run.ts';
 import type { Activity } from './did-run.ts';
 import { type AuditView, payloadOf } from './view.ts';
@@ -113,6 +115,7 @@ function workqueueFindings({ facts, wanted, ...view }: AuditView): Finding[] {
 function interruptFindings(view: AuditView, activity: Activity | undefined): Finding[] {
   const { facts, wanted, traces } = view;
   const payload = payloadOf(view);
+  const on = `payload CPUs ${printIndexSet(payload)}`;
   const lines = facts.interrupts.lines.filter(
     ({ affinity, name }) => name !== '' && intersection(affinity ?? [], payload).length > 0,
   );
@@ -125,7 +128,7 @@ function interruptFindings(view: AuditView, activity: Activity | undefined): Fin
         kind: 'interrupts-wide',
         severity: 'info',
         subject: subject(lines),
-        what: `${countText(lines.length, 'interrupt line')} may come on payload CPUs ${printIndexSet(payload)}${came(lines)}`,
+        what: `${countText(lines.length, 'interrupt line')} may come on ${on}${came(lines)}`,
         cause: 'the reservation does not ask for them to be moved',
         cure: 'slicectl cpus reserve … --irqs',
         isFixable: false,
@@ -133,14 +136,18 @@ function interruptFindings(view: AuditView, activity: Activity | undefined): Fin
     ];
   }
   const managed = lines.filter(({ number }) => traces.managed.has(number));
-  const movable = lines.filter(({ number }) => !traces.managed.has(number));
+  const others = lines.filter(({ number }) => !traces.managed.has(number));
+  const tried = stayingLines(facts, { before: wanted, wanted }, payload).flatMap(({ unmoved }) => unmoved ?? []);
+  const unmoved = others.filter(({ number }) => tried.some(({ line }) => line === number));
+  const unknown = others.filter((line) => !unmoved.includes(line) && facts.movability.get(line.number) === 'unknown');
+  const movable = others.filter((line) => !unmoved.includes(line) && !unknown.includes(line));
   const found: Finding[] = [];
   if (movable.length > 0) {
     found.push({
       kind: 'interrupts-moved-back',
       severity: 'breach',
       subject: subject(movable),
-      what: `${countText(movable.length, 'interrupt line')} may come on payload CPUs ${printIndexSet(payload)}${came(movable)}`,
+      what: `${countText(movable.length, 'interrupt line')} may come on ${on}${came(movable)}`,
       cause: traces.meddlers.includes('irqbalance')
         ? 'irqbalance runs and moves lines, or their device came since'
         : 'their device came since, or somebody moved them back',
@@ -153,11 +160,33 @@ function interruptFindings(view: AuditView, activity: Activity | undefined): Fin
       kind: 'interrupts-managed',
       severity: 'unmovable',
       subject: subject(managed),
-      what: `${countText(managed.length, 'interrupt line')} on payload CPUs ${printIndexSet(payload)} cannot be moved${came(managed)}`,
+      what: `${countText(managed.length, 'interrupt line')} on ${on} cannot be moved${came(managed)}`,
       cause: `the kernel manages the queues of these devices itself, one a CPU; they come only when a task there uses the device${
         managed.some(({ number }) => number === 0) ? '; line 0 is the timer of the machine, which stays' : ''
       }`,
       cure: '',
+      isFixable: false,
+    });
+  }
+  if (unmoved.length > 0) {
+    found.push({
+      kind: 'interrupts-unmoved',
+      severity: 'unmovable',
+      subject: subject(unmoved),
+      what: `${countText(unmoved.length, 'interrupt line')} on ${on} did not move when the kernel was told to${came(unmoved)}`,
+      cause: [...new Set(tried.map(unmovedReason))].join('; '),
+      cure: `rm ${UNMOVED_PATH}, and then ${FIX} tries it again`,
+      isFixable: false,
+    });
+  }
+  if (unknown.length > 0) {
+    found.push({
+      kind: 'interrupts-unknown',
+      severity: 'info',
+      subject: subject(unknown),
+      what: `${countText(unknown.length, 'interrupt line')} may come on ${on}, and nobody was told whether they can be moved${came(unknown)}`,
+      cause: 'the kernel tells only who may write to /proc/irq, which this user or this sandbox may not',
+      cure: 'run it as root, in a service without ProtectKernelTunables=',
       isFixable: false,
     });
   }

@@ -1,7 +1,6 @@
-import { closeSync, constants, openSync, statSync, writeSync } from 'node:fs';
 import { parseSystemdList } from '../../core/cpu-list.ts';
 import type { IndexSet } from '../../core/cpuset.ts';
-import { errnoOf, SlicectlError } from '../../core/errors.ts';
+import { SlicectlError } from '../../core/errors.ts';
 import { readLayout } from '../../host/cgroups.ts';
 import { readIfThere } from '../../host/files.ts';
 import type { HostPaths } from '../../host/paths.ts';
@@ -47,7 +46,7 @@ export function readTraces(paths: HostPaths, tree: RootTree, facts: CpuFacts, wa
     texts: new Map([...wantedPaths, ...dropIns].map((path) => [path, tree.text(path)])),
     leftovers: ownFiles(tree).filter((path) => isOwnDropIn(path) && !wantedPaths.includes(path)),
     managerAffinity: readManagerAffinity(tree),
-    managed: new Set(wanted.interrupts === undefined ? [] : managedLines(paths, facts, wanted.interrupts)),
+    managed: new Set([...facts.movability].flatMap(([line, answer]) => (answer === 'refuses' ? [line] : []))),
   };
 }
 
@@ -70,33 +69,5 @@ function readManagerAffinity(tree: RootTree): IndexSet | undefined {
   } catch (error) {
     if (error instanceof SlicectlError) return undefined;
     throw error;
-  }
-}
-
-/** Those outside of where interrupts are wanted. */
-function managedLines(paths: HostPaths, { interrupts }: CpuFacts, wanted: IndexSet): number[] {
-  const may = new Set(wanted);
-  return interrupts.lines
-    .filter(({ affinity }) => affinity?.some((cpu) => !may.has(cpu)))
-    .map(({ number }) => number)
-    .filter((number) => refusesMoves(`${paths.proc}/irq/${number}/smp_affinity_list`));
-}
-
-/**
- * Whether the kernel lets nobody move a line. It shows by the mode of the file since 6.12; before that only a writer is
- * told, before the kernel reads what is written (write_irq_affinity, kernel/irq/proc.c): text that is no list changes
- * nothing, and is EINVAL for a line that can be moved. Who may not write is told nothing.
- */
-function refusesMoves(path: string): boolean {
-  let fd = -1;
-  try {
-    if ((statSync(path).mode & 0o222) === 0) return true;
-    fd = openSync(path, constants.O_WRONLY);
-    writeSync(fd, 'x');
-    return false;
-  } catch (error) {
-    return fd !== -1 && ['EIO', 'EPERM'].includes(errnoOf(error) ?? '');
-  } finally {
-    if (fd !== -1) closeSync(fd);
   }
 }

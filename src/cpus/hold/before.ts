@@ -1,14 +1,12 @@
-import { posix } from 'node:path';
 import { readState } from '../../change/file-step.ts';
-import type { Action, PresentFile } from '../../change/plan.ts';
+import type { Action } from '../../change/plan.ts';
 import { DISK } from '../../host/disk.ts';
-import { makeFolders, missingFolders, removeFolders } from '../../host/made-folders.ts';
-import { forget, putBack } from '../../host/replace-file.ts';
+import { missingFolders, removeFolders } from '../../host/made-folders.ts';
 import { KERNEL_BEFORE_PATH } from '../kernel-before.ts';
+import { UNMOVED_PATH } from '../unmoved.ts';
 import type { HoldHost } from './host.ts';
 import type { BeforeParameters } from './parameters.ts';
-
-const ROOT = 0;
+import { putRunFile, ROOT } from './run-file.ts';
 
 interface BeforeFacts {
   readonly text: string | null;
@@ -22,21 +20,17 @@ interface BeforeFacts {
 export function beforeAction({ tree }: HoldHost): Action {
   const target = (): string => tree.follow(KERNEL_BEFORE_PATH);
   const now = (): string | null => tree.text(KERNEL_BEFORE_PATH) ?? null;
-  const put = (text: string | null): void => {
-    const place = { tree, target: target(), tag: 'before', uid: ROOT, disk: DISK };
-    const owner = tree.ownerOf(posix.dirname(place.target));
-    const file: PresentFile = { exists: true, bytes: Buffer.from(text ?? ''), mode: 0o644, ...owner };
-    if (text !== null) makeFolders(tree, missingFolders(tree, place.target), ROOT, DISK);
-    if (text === null && now() === null) forget(place);
-    else putBack(place, text === null ? undefined : file);
-  };
+  const put = (text: string | null): void => putRunFile(tree, KERNEL_BEFORE_PATH, text);
   return {
     assertAsPlanned: async () => {
       readState(tree, KERNEL_BEFORE_PATH);
     },
     facts: async () => ({ text: now(), folders: missingFolders(tree, target()) }),
     async carryOut(parameters) {
-      put((parameters as unknown as BeforeParameters).text);
+      const { text } = parameters as unknown as BeforeParameters;
+      put(text);
+      // With the last reservation goes what it could not move.
+      if (text === null) putRunFile(tree, UNMOVED_PATH, null);
       return undefined;
     },
     async takeBack(parameters, facts) {

@@ -19,7 +19,7 @@ export function cpuActions(host: HoldHost): ActionTable {
     'cpus.group': groupAction(host),
     'cpus.partition': partitionAction(host),
     'cpus.before': beforeAction(host),
-    'cpus.kernel': kernelAction(),
+    'cpus.kernel': kernelAction(host),
     'cpus.threads': threadsAction(host),
     'cpus.cure': cureAction(host),
   };

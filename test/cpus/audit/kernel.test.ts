@@ -46,6 +46,28 @@ describe("the kernel's own work on payload CPUs", () => {
     ]);
   });
 
+  it('is no breach where interrupts were told to move and did not, or nobody was told whether they can', () => {
+    const unmoved = [{ line: 2, of: 'PCI-MSI', to: SYSTEM, errno: 'ENOSPC' }];
+    const change: ViewChange = {
+      records: [{ ...DB, interrupts: true }],
+      facts: { interrupts, movability: new Map([[3, 'unknown']]), unmoved, records: [{ ...DB, interrupts: true }] },
+      wanted: { interrupts: SYSTEM },
+    };
+    expect(kinds(change)).toEqual(['unmovable interrupts-unmoved', 'info interrupts-unknown']);
+    const [first] = kernelFindings(viewWith(change), undefined);
+    expect(first).toMatchObject({ subject: '2 (nvme0q2)', cause: expect.stringMatching(/^ENOSPC: /) });
+  });
+
+  it('is a breach where interrupts were told to move somewhere else than they are to be now', () => {
+    const unmoved = [{ line: 2, of: 'PCI-MSI', to: [0, 1], errno: 'ENOSPC' }];
+    const lines = [line(2, [6])];
+    const change: ViewChange = {
+      facts: { interrupts: { ...interrupts, lines }, movability: new Map([[2, 'moves']]), unmoved },
+      wanted: { interrupts: SYSTEM },
+    };
+    expect(kinds(change)).toEqual(['breach interrupts-moved-back']);
+  });
+
   it('is nothing where it was moved', () => {
     const change: ViewChange = {
       facts: { interrupts: { lines: [line(1, SYSTEM)], defaultAffinity: SYSTEM }, workqueues: workqueues(SYSTEM) },

@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { SlicectlError } from '../../../src/core/errors.ts';
 import { readGroupTree } from '../../../src/cpus/groups.ts';
 import { cpuChecks } from '../../../src/cpus/hold/checks.ts';
 import { differing, isOurs } from '../../../src/cpus/hold/force.ts';
@@ -10,6 +11,7 @@ import { leakedCpus } from '../../../src/cpus/hold/partition.ts';
 import { ownSet } from '../../../src/cpus/hold/sweep.ts';
 import { readOwnDropIns, restoreOwnDropIns, setInFiles } from '../../../src/cpus/hold/written.ts';
 import { LASTING, UNTIL_REBOOT } from '../../../src/cpus/own-files.ts';
+import { readUnmoved, UNMOVED_PATH } from '../../../src/cpus/unmoved.ts';
 import { readKernelLine } from '../../../src/host/kernel-line.ts';
 import { RootTree } from '../../../src/host/root-tree.ts';
 import { readTasks } from '../../../src/host/tasks.ts';
@@ -233,12 +235,43 @@ describe("the kernel's files", () => {
 
   it('go back to what they said when they were written, but not those that somebody wrote to since', async () => {
     using fake = host({ a: '7f', b: 'ff' });
-    const action = kernelAction();
+    const action = kernelAction({ paths: fake.paths, tree: new RootTree(fake.root) });
     const facts = await action.facts(parameters(fake));
     await action.carryOut(parameters(fake), facts);
     expect([at(fake, 'a'), at(fake, 'b')]).toEqual(['3f', '3f']);
     fake.write({ b: '0f' });
     await action.takeBack(parameters(fake), facts);
     expect([at(fake, 'a'), at(fake, 'b')]).toEqual(['7f', '0f']);
+  });
+
+  it('of interrupts are all tried, and which did not move is said and noted for the next plan', async () => {
+    using fake = host({
+      'proc/interrupts': '  CPU0\n 24: 0 PCI-MSI 1-edge nvme0q0\n 25: 0 PCI-MSI 2-edge nvme0q1\n',
+      'proc/irq/24/smp_affinity_list': '0-7\n',
+      'proc/irq/25/smp_affinity_list': '0-7\n',
+    });
+    const pathOf = (line: number): string => `${fake.paths.proc}/irq/${line}/smp_affinity_list`;
+    const asked = {
+      form: 'list',
+      writes: [25, 24].map((line) => ({ path: pathOf(line), before: '0-7', after: '0-5' })),
+    };
+    let isFull = true;
+    const action = kernelAction({ paths: fake.paths, tree: new RootTree(fake.root) }, (path, text) => {
+      // As of CPUs whose vectors are used up.
+      if (isFull && path === pathOf(25)) throw new SlicectlError('E_NOT_IN_FORCE', '', { data: { errno: 'ENOSPC' } });
+      writeFileSync(path, text);
+    });
+    const facts = await action.facts(asked);
+    await expect(action.carryOut(asked, facts)).rejects.toMatchObject({
+      code: 'E_NOT_IN_FORCE',
+      message: expect.stringMatching(/^the kernel did not move interrupt line 25 \(ENOSPC: /),
+      hint: expect.stringContaining(UNMOVED_PATH),
+    });
+    expect(at(fake, 'proc/irq/24/smp_affinity_list')).toBe('0-5');
+    const noted = () => readUnmoved(new RootTree(fake.root));
+    expect(noted()).toEqual([{ line: 25, of: 'PCI-MSI 2-edge', to: [0, 1, 2, 3, 4, 5], errno: 'ENOSPC' }]);
+    isFull = false;
+    await action.carryOut(asked, facts);
+    expect(noted()).toEqual([]);
   });
 });
