@@ -115,10 +115,18 @@ export async function whileState(link: SystemdLink, unit: string): Promise<While
   });
 }
 
-/** Whether the service of {@link whileUnitSteps} runs. */
-export async function isWatching(link: SystemdLink | undefined, slice: string): Promise<boolean> {
+/** How the service of {@link whileUnitSteps} stands. `releases`: its stop command runs, or is about to. */
+export type WatcherState = 'watches' | 'releases' | 'stopped';
+
+export async function watcherState(link: SystemdLink | undefined, slice: string): Promise<WatcherState> {
   const [found] = (await link?.persist(({ manager }) => manager.listUnitsByNames([whileService(slice)]))) ?? [];
-  return found !== undefined && isRunning(found.activeState);
+  if (found?.activeState === 'deactivating' || found?.jobType === 'stop') return 'releases';
+  return found !== undefined && isRunning(found.activeState) ? 'watches' : 'stopped';
+}
+
+/** Whether that service runs. */
+export async function isWatching(link: SystemdLink | undefined, slice: string): Promise<boolean> {
+  return (await watcherState(link, slice)) === 'watches';
 }
 
 /** Why a reservation cannot last as long as its unit. Without systemd nothing can be reserved anyway. */

@@ -16,6 +16,7 @@ import { kernelFindings } from './kernel.ts';
 import { runnerFindings } from './runners.ts';
 import { readTraces } from './traces.ts';
 import { type AuditView, payloadOf } from './view.ts';
+import { lookAtWhileUnits, type WhileLook, whileFindings } from './while-units.ts';
 
 export interface AuditRequest {
   /** The reservation to look at, by its slice; all without it. */
@@ -33,6 +34,8 @@ export interface AuditReport {
   /** In the order: breaches, drift, what cannot be moved, what is worth knowing. */
   readonly findings: readonly Finding[];
   readonly ghosts: readonly Ghosts[];
+  /** Of the reservations that are looked at, those that are to end with a unit. */
+  readonly whileUnits: readonly WhileLook[];
   /** Undefined without a window or without a reservation. */
   readonly activity: Activity | undefined;
   /** Of each reservation that is looked at, in how many places tasks of others may run on its CPUs. */
@@ -50,18 +53,20 @@ export async function audit(host: CpuHost, { name, windowMs, signal }: AuditRequ
   const view: AuditView = { facts, wanted, records, traces: readTraces(host.paths, host.tree, facts, wanted) };
   const proofs =
     host.system === undefined || facts.records.length === 0 ? [] : await proveAll(host, host.system, wanted);
+  const whileUnits = await lookAtWhileUnits(host, records);
   const payload = payloadOf(view);
   const isWatched = windowMs > 0 && payload.length > 0;
   const activity = isWatched ? await watchCpus(host.paths, payload, windowMs, signal) : undefined;
   const narrow = judgeGhosts(ghosts(facts), view);
   const runners = runnersOf(view);
-  const findings = judge(view, { proofs, narrow, runners, activity });
+  const findings = judge(view, { proofs, narrow, runners, activity, whileUnits });
   return {
     facts,
     wanted,
     records,
     findings,
     ghosts: narrow,
+    whileUnits,
     activity,
     holds: records.map(({ name: own }) => ({
       name: own,
@@ -81,12 +86,14 @@ interface Evidence {
   readonly narrow: readonly Ghosts[];
   readonly runners: readonly Runner[];
   readonly activity: Activity | undefined;
+  readonly whileUnits: readonly WhileLook[];
 }
 
-function judge(view: AuditView, { proofs, narrow, runners, activity }: Evidence): readonly Finding[] {
+function judge(view: AuditView, { proofs, narrow, runners, activity, whileUnits }: Evidence): readonly Finding[] {
   const drift = driftFindings(view, proofs);
   const all = [
     ...runnerFindings(view, runners, drift, activity),
+    ...whileFindings(whileUnits),
     ...drift,
     ...kubeletRules(view.facts, view.wanted),
     ...ghostFindings(narrow),

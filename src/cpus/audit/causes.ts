@@ -21,7 +21,7 @@ export function whoUndid(view: AuditView, wanted: WantedUnit, layer: string): st
 }
 
 /** intel-lpmd writes `-cpuset` to the root group, and systemd brings the controller back without the sets. */
-function controllerOff({ traces }: AuditView, layer: string): string | undefined {
+export function controllerOff({ traces }: AuditView, layer: string): string | undefined {
   if (layer === 'dropIn' || layer === 'property') return undefined;
   if (traces.rootControllers === undefined || traces.rootControllers.includes('cpuset')) return undefined;
   return `somebody${suspect(traces.meddlers, ['intel_lpmd'])} wrote -cpuset to cgroup.subtree_control of the root group, which takes all sets away`;

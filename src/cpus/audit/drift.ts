@@ -1,11 +1,11 @@
-import { equalSets, intersection, isSubset, printIndexSet, union, without } from '../../core/cpuset.ts';
+import { equalSets, intersection, isSubset, printIndexSet, without } from '../../core/cpuset.ts';
 import type { Finding } from '../finding.ts';
 import type { UnitProof } from '../hold/proof.ts';
 import { listText } from '../roles.ts';
 import { whoUndid } from './causes.ts';
+import { leakFindings, partitionFindings } from './partitions.ts';
 import { MEDDLERS } from './traces.ts';
 import type { AuditView } from './view.ts';
-import { countText } from './words.ts';
 
 const FIX = 'slicectl cpus audit --fix';
 
@@ -127,69 +127,6 @@ function groupFindings({ wanted, facts }: AuditView): Finding[] {
       },
     ];
   });
-}
-
-function partitionFindings({ wanted, facts }: AuditView): Finding[] {
-  return wanted.partitions.flatMap(({ unit, type }): Finding[] => {
-    const group = facts.groups?.groups.find((one) => one.unit === unit);
-    const found = group?.partition;
-    if (group === undefined || found === undefined) return [];
-    const base = { subject: unit, cure: FIX, isFixable: true };
-    if (found.invalid !== undefined) {
-      const overlapping = (facts.groups?.groups ?? []).filter(
-        ({ path, asked }) =>
-          path !== group.path &&
-          !path.startsWith(`${group.path}/`) &&
-          intersection(asked ?? [], group.asked ?? []).length > 0,
-      );
-      const who = overlapping.map(({ path, asked }) => `${path} asks for ${printIndexSet(asked ?? [])}`).join(', ');
-      return [
-        {
-          ...base,
-          kind: 'partition-invalid',
-          severity: 'breach',
-          what: `the partition of ${unit} is not in force: ${type} invalid (${found.invalid}), and its CPUs are shared`,
-          cause: who || `the kernel says: ${found.invalid}`,
-        },
-      ];
-    }
-    if (found.type === type) return [];
-    return [
-      {
-        ...base,
-        kind: 'partition-lost',
-        severity: 'drift',
-        what: `${unit} is no ${type} partition but ${found.type}`,
-        cause:
-          (facts.systemd ?? 0) < 261
-            ? 'its group was made anew, and systemd before 261 does not keep partitions'
-            : 'somebody wrote cpuset.cpus.partition, or a reload read other files',
-      },
-    ];
-  });
-}
-
-/** Kernels before 7 keep CPUs of an isolated partition to nobody when it shrank while it was invalid. */
-function leakFindings({ facts }: AuditView): Finding[] {
-  const { groups, topology } = facts;
-  if (groups === undefined) return [];
-  const held = groups.groups.flatMap(({ partition, effective }) =>
-    partition?.type === 'isolated' && partition.invalid === undefined ? [effective] : [],
-  );
-  const leaked = without(groups.isolated, union(topology.isolated, ...held));
-  if (leaked.length === 0) return [];
-  return [
-    {
-      kind: 'isolated-leak',
-      severity: 'drift',
-      subject: `CPUs ${printIndexSet(leaked)}`,
-      what: `${countText(leaked.length, 'CPU')} (${printIndexSet(leaked)}) can be used by nobody: isolated, and in no partition`,
-      cause:
-        'an isolated partition was shrunk while another group overlapped it, and this kernel leaks CPUs then (seen on 6.12)',
-      cure: `make a slice with AllowedCPUs=${printIndexSet(leaked)}, write isolated and then member to its cpuset.cpus.partition, and stop it`,
-      isFixable: false,
-    },
-  ];
 }
 
 function offlineFindings({ records, facts }: AuditView): Finding[] {

@@ -1,20 +1,31 @@
 import type { Plan, PlanNote, Step } from '../../change/plan.ts';
-import { printIndexSet } from '../../core/cpuset.ts';
-import type { CureParameters } from '../hold/parameters.ts';
+import { type IndexSet, intersection, printIndexSet, without } from '../../core/cpuset.ts';
+import type { CureParameters, UnleakParameters } from '../hold/parameters.ts';
+import type { Wanted } from '../model.ts';
 import { groupsToNote } from '../shares.ts';
 import { type StepGround, stepsTo } from '../steps.ts';
 import { wantedFor } from '../want.ts';
+import { forgetWhileUnit, whileUnitSteps } from '../while-unit.ts';
 import type { AuditReport } from './audit.ts';
 import type { Ghosts } from './ghosts.ts';
+import { leakedIn } from './partitions.ts';
+import { isLeftOver, isUnwatched } from './while-units.ts';
 
-/** What brings the host back to its reservations, and tasks that were left narrow to their group's CPUs. Nothing is read anew. */
+/**
+ * What brings the host back to its reservations, without those whose unit has ended, gives leaked CPUs back, and tasks that
+ * were left narrow their group's CPUs. Nothing is read anew.
+ */
 export function planFix(report: AuditReport, ground: StepGround): Plan {
-  const { facts, ghosts, findings } = report;
+  const { facts, ghosts, findings, whileUnits } = report;
+  const over = whileUnits.filter(isLeftOver).map(({ record }) => record);
+  const { tree } = ground;
   // A group that came since is noted, too, so that it is confined from the next boot on.
-  const records = facts.records.map((record) =>
-    record.runtime ? record : { ...record, groups: groupsToNote(facts, record.groups) },
-  );
+  const records = facts.records
+    .filter((record) => !over.includes(record))
+    .map((record) => (record.runtime ? record : { ...record, groups: groupsToNote(facts, record.groups) }));
   const wanted = wantedFor(facts, records);
+  // No unit is proved to have system CPUs that nobody has; those of the payload its partition takes over where it has one.
+  const leaked = leakedIn(facts);
   const sure = ghosts.filter(({ isSure }) => isSure);
   const units = [...new Set(sure.map(({ unit }) => unit))];
   const cures = units.map((unit) =>
@@ -24,14 +35,44 @@ export function planFix(report: AuditReport, ground: StepGround): Plan {
       printIndexSet(wanted.all),
     ),
   );
-  const reload: Step = { kind: 'reload', manager: 'system', purpose: 'systemd forgets the sets that cured them' };
+  const reload: Step = {
+    kind: 'reload',
+    manager: 'system',
+    purpose: 'systemd forgets the sets that were there for a moment',
+  };
   return {
     title: 'bring the host back to its CPU reservations',
-    root: ground.tree.root,
-    steps: [...stepsTo(facts, wanted, ground), ...cures, ...(cures.length > 0 ? [reload] : [])],
+    root: tree.root,
+    steps: [
+      ...whileUnits
+        .filter(isUnwatched)
+        .flatMap(({ record }) => whileUnitSteps(tree, record, facts.boot.program, false)),
+      ...unleakSteps(intersection(leaked, wanted.system), wanted),
+      ...stepsTo(facts, wanted, ground),
+      ...over.flatMap((record) => forgetWhileUnit(tree, record)),
+      ...unleakSteps(without(leaked, wanted.system), wanted),
+      ...cures,
+      ...(cures.length + leaked.length > 0 ? [reload] : []),
+    ],
     refusals: [],
     notes: leftToDo(findings),
   };
+}
+
+function unleakSteps(leaked: IndexSet, { all }: Pick<Wanted, 'all'>): readonly Step[] {
+  if (leaked.length === 0) return [];
+  const parameters: UnleakParameters = { cpus: printIndexSet(leaked), all: printIndexSet(all) };
+  return [
+    {
+      kind: 'action',
+      action: 'cpus.unleak',
+      parameters: { ...parameters },
+      does: `give CPUs ${parameters.cpus}, which the kernel keeps to nobody, back to all`,
+      doesBack: 'leave them to all',
+      subjects: ['leaked CPUs'],
+      purpose: 'no CPU is lost to everybody',
+    },
+  ];
 }
 
 function cureStep(unit: string, ghosts: readonly Ghosts[], all: string): Step {

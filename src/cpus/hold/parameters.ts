@@ -78,6 +78,13 @@ export interface CureParameters {
   readonly all: string;
 }
 
+/** Of `cpus.unleak`: CPUs that belong to no group any more. */
+export interface UnleakParameters {
+  readonly cpus: string;
+  /** What units get that ask for no CPUs of their own. */
+  readonly all: string;
+}
+
 /** Of the check `cpus.held`: no user task but those named may run on the payload CPUs. */
 export interface HeldExpectation {
   readonly payload: string;

@@ -11,7 +11,7 @@ import {
 import { SlicectlError } from '../../core/errors.ts';
 import { readIfThere } from '../../host/files.ts';
 import { readCpus } from '../../host/machine.ts';
-import { parsePartition, readGroupTree } from '../groups.ts';
+import { type GroupCpus, parsePartition, readGroupTree } from '../groups.ts';
 import type { HoldHost } from './host.ts';
 import { writeKernel } from './kernel-file.ts';
 import { readLoaded } from './loaded.ts';
@@ -100,7 +100,7 @@ export function leakedCpus({ paths }: Pick<HoldHost, 'paths'>): IndexSet {
 }
 
 /** A partition of exactly these CPUs that is dissolved again (found on 6.12; 7.2 does not leak). */
-async function giveBackLeaked(host: HoldHost, cpus: IndexSet): Promise<void> {
+export async function giveBackLeaked(host: HoldHost, cpus: IndexSet): Promise<void> {
   const leaked = intersection(leakedCpus(host), cpus);
   if (leaked.length === 0) return;
   await cureLeak(host, leaked);
@@ -109,9 +109,17 @@ async function giveBackLeaked(host: HoldHost, cpus: IndexSet): Promise<void> {
     (found) => found.length === 0,
   );
   if (left.length === 0) return;
-  throw new SlicectlError('E_NOT_IN_FORCE', `CPUs ${printIndexSet(left)} belong to no group any more`, {
-    hint: 'kernel 6.12 loses CPUs of a partition that another group overlapped: a reboot gives them back',
+  const who = asking(host, left).map(({ path }) => path);
+  const why = who.length === 0 ? '' : `, and ${who.join(', ')} ask${who.length === 1 ? 's' : ''} for them`;
+  throw new SlicectlError('E_NOT_IN_FORCE', `CPUs ${printIndexSet(left)} belong to no group any more${why}`, {
+    hint: 'kernel 6.12 loses CPUs of a partition that another group overlapped, and no new one takes them over while a group asks for them: a reboot gives them back',
   });
+}
+
+/** Top-level groups that ask for some of the CPUs. */
+export function asking({ paths }: Pick<HoldHost, 'paths'>, cpus: IndexSet): readonly GroupCpus[] {
+  const groups = readGroupTree(paths, readCpus(paths).online)?.groups ?? [];
+  return groups.filter(({ path, asked }) => path.lastIndexOf('/') === 0 && intersection(asked ?? [], cpus).length > 0);
 }
 
 /** Gives leaked CPUs back to all, through a slice that is there for that alone. */

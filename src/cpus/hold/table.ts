@@ -8,6 +8,7 @@ import { laterAction } from './later.ts';
 import { partitionAction } from './partition.ts';
 import { threadsAction } from './threads.ts';
 import { unitAction } from './units.ts';
+import { unleakAction } from './unleak.ts';
 
 export { cpuChecks } from './checks.ts';
 
@@ -22,5 +23,6 @@ export function cpuActions(host: HoldHost): ActionTable {
     'cpus.kernel': kernelAction(host),
     'cpus.threads': threadsAction(host),
     'cpus.cure': cureAction(host),
+    'cpus.unleak': unleakAction(host),
   };
 }
