@@ -1,4 +1,5 @@
 import { type IndexSet, intersection, isSubset, printIndexSet, union, without } from '../../core/cpuset.ts';
+import { placeOf as placeOfTask } from '../audit/place.ts';
 import type { Finding } from '../finding.ts';
 import { listText } from '../roles.ts';
 import { AGREE, finding, type Ground, placeOf, sharedByPods } from './ground.ts';
@@ -53,10 +54,12 @@ export function podsGroup({ kubelet, own, facts: { groups, topology } }: Ground)
 
 const DAEMONS = new Set(['kubelet', 'containerd', 'crio', 'dockerd', 'cri-dockerd']);
 
-/** 7: the kubelet and its runtime are part of the system. */
+/** 7: the kubelet and its runtime are part of the system; one in a container, such as docker:dind, is payload. */
 export function daemons({ facts: { tasks, topology }, system }: Ground): Finding[] {
   const leaders = new Map(
-    tasks.filter(({ pid, tid, name }) => pid === tid && DAEMONS.has(name)).map((task) => [task.pid, task.name]),
+    tasks
+      .filter(({ pid, tid, name, cgroup }) => pid === tid && DAEMONS.has(name) && !isContained(cgroup))
+      .map((task) => [task.pid, task.name]),
   );
   const wide = new Map<number, IndexSet>();
   for (const { pid, kind, state, allowed } of tasks) {
@@ -71,6 +74,13 @@ export function daemons({ facts: { tasks, topology }, system }: Ground): Finding
       cure: 'give it no affinity of its own, and move what has a group of its own at the top to system.slice',
     }),
   );
+}
+
+function isContained(cgroup: string | undefined): boolean {
+  if (cgroup === undefined) return false;
+  const { kind, detail } = placeOfTask(cgroup);
+  // A container of the cgroupfs driver is in a group that systemd did not make.
+  return kind === 'pod' || kind === 'container' || (kind === 'foreign' && detail !== undefined);
 }
 
 /** 8: no CPU that is offline in any set, and none that came since. */

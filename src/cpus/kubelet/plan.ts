@@ -17,7 +17,7 @@ import { editsFor, type Wish } from './edits.ts';
 import { reservedFor } from './ground.ts';
 import { driverHostOf } from './host.ts';
 import { optionNotes, restartNotes, settingNotes } from './notes.ts';
-import { isOptionOn, type KubeletCpus, readKubeletCpus } from './read.ts';
+import { isOptionOn, type KubeletCpus, optionFaults, readKubeletCpus } from './read.ts';
 import { splitCores } from './settings-rules.ts';
 import { stateFault } from './state.ts';
 import { forgetStateStep } from './state-action.ts';
@@ -189,6 +189,8 @@ async function wrongAfter(
   const [after] = await kubeletRuntime.read({ ...driverHostOf(tree, false), assumed });
   const [fault] = after === undefined ? [] : faultsOf(after);
   if (fault !== undefined) return [faulty(fault)];
+  const [option] = after === undefined ? [] : optionFaults(after.settings);
+  if (option !== undefined) return [faulty({ message: option, hint: 'put its value in quotes' })];
   const read = await readKubeletCpus(tree, []);
   if (read?.policy === 'static' && read.reserved !== undefined && equalSets(read.reserved, reserved)) return [];
   return [

@@ -82,7 +82,7 @@ export async function readKubeletCpus(tree: RootTree, argv: readonly string[]): 
   const version = await kubeletVersion(driverHostOf(tree, isUnit), command);
   const settings = readSettings(tree, command, version);
   const faults = settings.findings.filter(({ severity }) => severity === 'error');
-  problems.push(...faults.map(({ message }) => message));
+  problems.push(...faults.map(({ message }) => message), ...optionFaults(settings));
   const isThere = isUnit || argv.length > 0 || settings.layers.length + problems.length > 0 || state !== undefined;
   if (!isThere) return undefined;
   const option = (name: PolicyOption): OptionSupport => supportOf(name, version, (gate) => gateOf(settings, gate));
@@ -128,6 +128,8 @@ export function kubeletArguments(paths: HostPaths, tasks: readonly Task[]): read
   return [];
 }
 
+const OPTIONS = 'cpuManagerPolicyOptions';
+
 /** What the options are: those of flags where there is one (component-base: MapStringString), else those of all files. */
 export function policyOptionsOf(settings: KubeletSettings): Readonly<Record<string, string>> {
   const options = new Map<string, string>();
@@ -138,12 +140,24 @@ export function policyOptionsOf(settings: KubeletSettings): Readonly<Record<stri
   }
   if (uses.length > 0) return Object.fromEntries(options);
   for (const { file } of settings.layers) {
-    for (const [name, value] of Object.entries(fieldsOf(file.get(['cpuManagerPolicyOptions'])?.value))) {
-      if (value === null) options.delete(name);
-      else options.set(name, String(value));
+    for (const [name, value] of Object.entries(fieldsOf(file.get([OPTIONS])?.value))) {
+      if (typeof value === 'string') options.set(name, value);
+      else options.delete(name);
     }
   }
   return Object.fromEntries(options);
+}
+
+/** Options in files that are no text, such as true without quotes: the field is a map[string]string. A sentence each. */
+export function optionFaults({ layers }: KubeletSettings): readonly string[] {
+  return layers.flatMap(({ file, path }) =>
+    Object.entries(fieldsOf(file.get([OPTIONS])?.value))
+      .filter(([, value]) => value !== null && typeof value !== 'string')
+      .map(([name, value]) => {
+        const place = `${path}:${file.get([OPTIONS, name])?.line ?? 1}`;
+        return `${place}: the option ${name} is ${JSON.stringify(value)}, which is no text: the kubelet does not start with it`;
+      }),
+  );
 }
 
 /** Whether an option is on: strconv.ParseBool, as the kubelet reads it. */

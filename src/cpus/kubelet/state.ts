@@ -69,7 +69,8 @@ export function stateFault(state: KubeletState, ground: StateGround): string | u
   const { policy, isStrict, reserved = [], online } = ground;
   if (state.policy !== policy) return `it was written with the policy ${state.policy}, and ${policy} is configured`;
   if (policy !== 'static' || (state.shared.length === 0 && state.exclusive.length === 0)) return undefined;
-  const { shared } = state;
+  const { shared, exclusive } = state;
+  if (shared.length === 0) return 'containers have CPUs for themselves by it, and none are left that pods share';
   const within = intersection(reserved, shared);
   if (isStrict && within.length > 0) {
     return `pods share CPUs ${printIndexSet(within)} by it, which are reserved strictly now`;
@@ -77,7 +78,17 @@ export function stateFault(state: KubeletState, ground: StateGround): string | u
   if (!isStrict && !isSubset(reserved, shared)) {
     return `CPUs ${printIndexSet(without(reserved, shared))} are reserved and not among those that pods share by it`;
   }
+  for (const { pod, container, cpus } of exclusive) {
+    const who = `container ${container} of pod ${pod} has CPUs ${printIndexSet(cpus)} for itself by it`;
+    const both = intersection(cpus, shared);
+    if (both.length > 0) return `${who}, of which pods share ${printIndexSet(both)}`;
+    const kept = isStrict ? intersection(cpus, reserved) : [];
+    if (kept.length > 0) return `${who}, of which ${printIndexSet(kept)} are reserved strictly now`;
+  }
+  // None of the reserved ones is among the others by now, so that this is the kubelet's comparison without them.
   const known = union(shared, exclusiveCpus(state), isStrict ? reserved : []);
-  if (equalSets(known, online)) return undefined;
+  // Strictly, and not said which: the kubelet picks those by itself.
+  const isUnsaid = isStrict && ground.reserved === undefined;
+  if (isUnsaid ? isSubset(known, online) : equalSets(known, online)) return undefined;
   return `it is about CPUs ${printIndexSet(known)}, and CPUs ${printIndexSet(online)} are online`;
 }

@@ -79,6 +79,17 @@ describe('settings', () => {
       },
     ],
     [
+      'are put in quotes where they are no text',
+      node(
+        'cpuManagerPolicy: static\ncpuManagerPolicyOptions:\n  full-pcpus-only: "true"\n  strict-cpu-reservation: true\nreservedSystemCPUs: "0-3"\n',
+      ),
+      {
+        [CONFIG]: config(
+          'cpuManagerPolicy: static\ncpuManagerPolicyOptions:\n  full-pcpus-only: "true"\n  strict-cpu-reservation: "true"\nreservedSystemCPUs: "0-3"\n',
+        ),
+      },
+    ],
+    [
       'are changed as flags where flags win, several in one file at once',
       node('cpuManagerPolicy: static\ncpuManagerPolicyOptions: {full-pcpus-only: "true"}\n', {
         [KUBEADM_FLAGS]: 'KUBELET_KUBEADM_ARGS="--node-ip=10.0.0.2"\n',
@@ -261,6 +272,12 @@ describe('refused', () => {
       },
       {},
       'in a script of a shell',
+    ],
+    [
+      'an option of somebody that is no text',
+      node('cpuManagerPolicyOptions: {align-by-socket: true}\n'),
+      {},
+      `${CONFIG}:3: the option align-by-socket is true, which is no text`,
     ],
     ['an old kubelet', node('', dpkg('1.16.2')), {}, 'does not know reservedSystemCPUs'],
     ['no CPU for the system', node(''), { payload: [0, 1, 2, 3, 4, 5, 6, 7] }, 'has to keep a CPU for the system'],

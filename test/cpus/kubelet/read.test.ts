@@ -172,6 +172,11 @@ it.each<[string, Files, string]>([
     { [FILE]: `${CONFIG}reservedSystemCPUs: 3\n` },
     'reservedSystemCPUs is 3, which is no text: the kubelet does not start with it',
   ],
+  [
+    'an option that is no text',
+    { [FILE]: `${CONFIG}cpuManagerPolicyOptions:\n  strict-cpu-reservation: true\n` },
+    `${FILE}:4: the option strict-cpu-reservation is true, which is no text: the kubelet does not start with it`,
+  ],
 ])('%s is a problem, and no failure', async (_, files, problem) => {
   expect((await read(files))?.problems).toEqual([problem]);
 });
@@ -179,6 +184,11 @@ it.each<[string, Files, string]>([
 it('a configuration that is not YAML is a problem, and no failure', async () => {
   const found = await read({ [FILE]: 'a: [\n' });
   expect(found?.problems).toEqual([expect.stringContaining(FILE)]);
+});
+
+it('an option that is no text is not on', async () => {
+  const text = `${CONFIG}cpuManagerPolicyOptions: {strict-cpu-reservation: true, full-pcpus-only: "true"}\n`;
+  expect((await read({ [FILE]: text }))?.policyOptions).toEqual({ 'full-pcpus-only': 'true' });
 });
 
 describe('the process', () => {

@@ -104,6 +104,15 @@ describe('a kubelet that rules the payload CPUs', () => {
     expect(kindsOf(change)).toEqual(kinds);
   });
 
+  it.each([
+    '/system.slice/docker-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.scope/docker',
+    '/docker/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef',
+    '/kubepods.slice/kubepods-pod4c1f7a52_1b4e_28ba_a000_0123456789ab.slice/cri-containerd-0123456789abcdef.scope',
+    '/kubepods/burstable/pod4c1f7a52-1b4e-28ba-a000-0123456789ab/0123456789abcdef',
+  ])('7: does not mind a runtime in a container: %s', (cgroup) => {
+    expect(kindsOf({ tasks: [{ ...daemon('dockerd', ALL_8), cgroup }] })).toEqual([]);
+  });
+
   it('does not start again on a state that is older than its configuration', () => {
     const none = { path: AGREEING.statePath, policy: 'none', shared: [], exclusive: [] };
     expect(rulesOf({ kubelet: { state: none } })).toMatchObject([

@@ -84,6 +84,46 @@ describe('a state', () => {
     );
   });
 
+  it.each<[string, IndexSet, IndexSet, boolean, string]>([
+    [
+      'gave reserved CPUs to a container, strictly now',
+      [4, 5, 6, 7],
+      [2, 3],
+      true,
+      'container c of pod p has CPUs 2-3 for itself by it, of which 2-3 are reserved strictly now',
+    ],
+    [
+      'has CPUs of a container among those that pods share',
+      [4, 5, 6, 7],
+      [6, 7],
+      true,
+      'container c of pod p has CPUs 6-7 for itself by it, of which pods share 6-7',
+    ],
+    [
+      'has none left that pods share',
+      [],
+      [4, 5, 6, 7],
+      true,
+      'containers have CPUs for themselves by it, and none are left that pods share',
+    ],
+    [
+      'has CPUs of a container among those that pods share, not strictly',
+      indicesTo(7),
+      [6],
+      false,
+      'container c of pod p has CPUs 6 for itself by it, of which pods share 6',
+    ],
+  ])('that %s has a fault (validateState)', (_, shared, cpus, isStrict, fault) => {
+    const ground = { policy: 'static', isStrict, reserved: [0, 1, 2, 3], online: indicesTo(7) };
+    expect(stateFault(stateOf(shared, cpus), ground)).toBe(fault);
+  });
+
+  it('without the CPUs that a strict kubelet picked by itself has none', () => {
+    const ground = { policy: 'static', isStrict: true, reserved: undefined, online: indicesTo(7) };
+    expect(stateFault(stateOf([2, 3, 4, 5], [6, 7]), ground)).toBeUndefined();
+    expect(stateFault(stateOf([2, 3, 4, 5], [6, 8]), ground)).toContain('it is about CPUs 2-6,8');
+  });
+
   it('that was made for other CPUs, or strictly where it is not now, has one', () => {
     fc.assert(
       fc.property(subsets, fc.boolean(), (reserved, isStrict) => {
