@@ -42,7 +42,7 @@ export function leftSlices(facts: CpuFacts, records: readonly ReservationRecord[
 }
 
 /** The names of the top-level groups in which the kubelet has its pods, with either driver. */
-function podsTops({ kubelet }: CpuFacts): readonly string[] {
+export function podsTops({ kubelet }: CpuFacts): readonly string[] {
   return (kubelet?.podsGroups ?? []).flatMap((path) => /^\/([^/]+)/.exec(path)?.[1] ?? []);
 }
 

@@ -9,6 +9,7 @@ import type { CpuFacts, Wanted } from './model.ts';
 import { ownFiles, ownFolders } from './own-files.ts';
 import { partitionsBack, partitionsOn } from './partition-steps.ts';
 import { listText } from './roles.ts';
+import { podsTops } from './shares.ts';
 import { groupSteps, startSteps, unitSteps } from './unit-steps.ts';
 import { wantedFor } from './want.ts';
 
@@ -129,8 +130,9 @@ function checks(facts: CpuFacts, { before, wanted }: Change): readonly Step[] {
   const payload = intersection(without(wanted.all, wanted.system), facts.topology.online);
   const wide: WideExpectation = { cpus: printIndexSet(before.system) };
   const payloadSlices = wanted.units.flatMap(({ unit, role }) => (role === 'payload' ? [unit] : []));
-  // What plans say of these in their notes: nobody confines them.
-  const except = [...payloadSlices, ...wanted.left].join(' ');
+  // What plans say of these in their notes: nobody confines them. Of the cgroupfs driver, the pods' groups are no units.
+  const podsGroups = podsTops(facts).flatMap((name) => (name.endsWith('.slice') ? [] : [`/${name}`]));
+  const except = [...payloadSlices, ...wanted.left, ...podsGroups].join(' ');
   const held: HeldExpectation = { payload: printIndexSet(payload), except };
   return [
     ...(freed.length > 0
