@@ -2,9 +2,10 @@ import type { Refusal } from '../change/plan.ts';
 import { type IndexSet, intersection, isSubset, printIndexSet } from '../core/cpuset.ts';
 import { sliceLevels } from '../core/unit-name.ts';
 import { kubeletConflict } from './kubelet/conflict.ts';
+import { type JobCpus, jobRefusals } from './lease/jobs.ts';
 import { PLAIN_LEASE } from './lease/lease.ts';
 import type { CpuFacts, ReservationRecord, UnitFacts } from './model.ts';
-import { type Ground, listText, type Reservation, rolesText } from './roles.ts';
+import { type Ground, listText, rolesText } from './roles.ts';
 import { isLoose, roleOf, systemSet } from './shares.ts';
 
 /** What is asked for, all of it decided. */
@@ -12,12 +13,8 @@ export interface Intent {
   readonly record: ReservationRecord;
   /** All that are to hold, this one among them. */
   readonly records: readonly ReservationRecord[];
-  /** Jobs that have CPUs for themselves. `within` is the reservation that they are a part of. */
-  readonly leases: readonly Lease[];
-}
-
-export interface Lease extends Reservation {
-  readonly within: string | undefined;
+  /** Jobs that have CPUs for themselves. */
+  readonly leases: readonly JobCpus[];
 }
 
 /** Who asks. */
@@ -84,7 +81,7 @@ export function nameRefusals(name: string): readonly Refusal[] {
 export function refusalsOf(facts: CpuFacts, ground: Ground, intent: Intent): readonly Refusal[] {
   const { record } = intent;
   const found = [
-    ...leaseRefusals(intent),
+    ...jobRefusals(record, intent.leases),
     ...(record.kubelet ? [] : [kubeletConflict(facts, record.cpus) ?? []].flat()),
     ...outsideRefusals(facts, intent.records),
     ...partitionRefusals(facts, intent),
@@ -93,18 +90,6 @@ export function refusalsOf(facts: CpuFacts, ground: Ground, intent: Intent): rea
   return found.map((refusal) =>
     refusal.reason.includes(roles) ? refusal : { ...refusal, reason: `${refusal.reason} (${roles})` },
   );
-}
-
-function leaseRefusals({ record, leases }: Intent): readonly Refusal[] {
-  return leases.flatMap(({ name, cpus, within }): Refusal[] => {
-    const both = intersection(cpus, record.cpus);
-    if (within === record.name) {
-      if (isSubset(cpus, record.cpus)) return [];
-      return [{ reason: `${name} has CPUs ${listText(cpus)} of ${within} for itself`, hint: 'wait for its end' }];
-    }
-    if (both.length === 0) return [];
-    return [{ reason: `${name} has CPUs ${listText(both)} for itself`, hint: 'wait for its end, or name other CPUs' }];
-  });
 }
 
 /** Units whose own AllowedCPUs has nothing of what would be open to them: the kernel would let them run anywhere there. */

@@ -7,14 +7,16 @@ import { coresOf } from '../host/topology.ts';
 import { forecast } from './forecast.ts';
 import { type StayingLine, stayingLines } from './kernel-steps.ts';
 import { kubeletShare } from './kubelet/plan.ts';
+import type { JobCpus } from './lease/jobs.ts';
 import type { CpuFacts, PartitionType, ReservationRecord } from './model.ts';
 import { type Choice, type PickRequest, pick } from './pick.ts';
 import { recordPath } from './record.ts';
-import { type Asker, hostRefusals, type Lease, nameRefusals, refusalsOf } from './refusals.ts';
+import { type Asker, hostRefusals, nameRefusals, refusalsOf } from './refusals.ts';
 import { type Ground, listText } from './roles.ts';
 import { groupsToNote, payloadOf, systemSet } from './shares.ts';
 import type { CpuHost } from './show.ts';
 import { type ExtraSteps, stepsTo } from './steps.ts';
+import { unleasedSteps } from './unleased.ts';
 import { UNMOVED_PATH, unmovedReason } from './unmoved.ts';
 import { wantedFor } from './want.ts';
 import { isWatching, whileRefusals, whileUnitSteps } from './while-unit.ts';
@@ -36,7 +38,7 @@ export interface ReserveRequest {
   readonly whileUnit: string | undefined;
   readonly runtime: boolean;
   /** Jobs that have CPUs for themselves now. */
-  readonly leases: readonly Lease[];
+  readonly leases: readonly JobCpus[];
 }
 
 /**
@@ -88,11 +90,14 @@ export async function planReserve(facts: CpuFacts, host: CpuHost & Asker, reques
 
 /**
  * Whoever watches the unit does so from the time that the record is there, by which it knows what to release, and before
- * anybody loses a CPU: a slicectl that is killed then leaves nothing that outlives the unit.
+ * anybody loses a CPU: a slicectl that is killed then leaves nothing that outlives the unit. No job gets these CPUs for
+ * itself from then on, so that a look at the jobs is final; an early one keeps it from being begun for nothing.
  */
 function afterRecord(record: ReservationRecord, steps: readonly Step[], watch: readonly Step[]): readonly Step[] {
   const at = steps.findIndex((step) => step.kind === 'file' && step.path === recordPath(record)) + 1;
-  return [...steps.slice(0, at), ...watch, ...steps.slice(at)];
+  if (at === 0) return [...watch, ...steps];
+  const { before, after } = unleasedSteps(record);
+  return [before, ...steps.slice(0, at), ...watch, after, ...steps.slice(at)];
 }
 
 function checkRequest({ name, keep }: ReserveRequest): void {

@@ -11,7 +11,7 @@ const topology = topologyOf(GUEST_8);
 const store = { folder, paths: HOST, uid: process.getuid?.() ?? 0, world: 'machine', above: undefined } as const;
 const ground = {
   topology,
-  reservations: [],
+  readReservations: () => [],
   interrupts: new Map<number, number>(),
   open: parseIndexSet('0-7', 'open'),
   place: '/system.slice',

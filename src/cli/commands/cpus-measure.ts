@@ -2,7 +2,6 @@ import { closeSync, existsSync, openSync, unlinkSync } from 'node:fs';
 import { extname } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { parseIndexSet } from '../../core/cpuset.ts';
 import { badInput, errnoOf, quote, SlicectlError } from '../../core/errors.ts';
 import { measureJitter } from '../../cpus/measure/measure.ts';
 import type { Measurement } from '../../cpus/measure/model.ts';
@@ -18,6 +17,7 @@ import { readTopology } from '../../host/topology.ts';
 import { isStderrTerminal, print, tell, writeAll } from '../output.ts';
 import { measureText } from '../render/cpus-measure.ts';
 import { measureSvg } from '../render/cpus-measure-svg.ts';
+import { cpuListOf } from './cpu-list.ts';
 
 export interface MeasureOptions {
   /** Seconds. */
@@ -41,7 +41,6 @@ export async function measure(name: string | undefined, options: MeasureOptions)
   const seconds = wholeNumber(options.measure, '--measure', MOST_SECONDS);
   const limitUs = wholeNumber(options.limit ?? USUAL_LIMIT_US, '--limit', MOST_LIMIT_US);
   const before = options.against === undefined ? undefined : readSaved(options.against);
-  const cpus = options.cpus === undefined ? undefined : parseIndexSet(options.cpus, '--cpus');
   const self = readSelf();
   const host = await openHost({ self });
   const outputs: NewFile[] = [];
@@ -56,6 +55,8 @@ export async function measure(name: string | undefined, options: MeasureOptions)
       throw badInput(`there is no reservation ${quote(name)}`, 'slicectl cpus show lists them');
     }
     const topology = readTopology(HOST);
+    const last = topology.possible.at(-1) ?? 0;
+    const cpus = options.cpus === undefined ? undefined : cpuListOf('--cpus', options.cpus, last);
     const hasSystemd = host.live?.system !== undefined;
     const targets = targetsOf({ topology, reservations, all, cpus, hasSystemd });
     const save = openNew(options.save, '--save', outputs);

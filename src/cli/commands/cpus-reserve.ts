@@ -1,18 +1,20 @@
-import { parseKernelList } from '../../core/cpu-list.ts';
-import { type IndexSet, MAX_INDEX } from '../../core/cpuset.ts';
+import { assertNobodyAtIt } from '../../change/journal.ts';
 import { badInput, quote } from '../../core/errors.ts';
 import { readCpuFacts } from '../../cpus/facts.ts';
+import { type JobCpus, jobsOf } from '../../cpus/lease/jobs.ts';
 import { openLeases, readLeases } from '../../cpus/lease/store.ts';
 import type { PartitionType } from '../../cpus/model.ts';
 import type { PickRequest } from '../../cpus/pick.ts';
-import type { Lease } from '../../cpus/refusals.ts';
 import { planReserve, type ReserveRequest } from '../../cpus/reserve.ts';
 import { KUBEPODS } from '../../cpus/shares.ts';
 import { closeHost, openHost } from '../../drivers/hosts.ts';
+import type { DriverHost } from '../../drivers/model.ts';
 import { HOST } from '../../host/paths.ts';
 import { readSelf, type Self } from '../../host/self.ts';
-import { type CarryOutOptions, carryOut, cpuMeans } from './change.ts';
+import { type CarryOutOptions, carryOut, contextOf, cpuMeans, type Means } from './change.ts';
 import { cpuHostOf } from './cpu-host.ts';
+import { cpuListOf } from './cpu-list.ts';
+import { whenFree } from './when-free.ts';
 
 export interface ReserveOptions extends CarryOutOptions {
   readonly for?: string;
@@ -34,20 +36,42 @@ export interface ReserveOptions extends CarryOutOptions {
   readonly runtime?: boolean;
 }
 
-/** `slicectl cpus reserve`. */
+/** A hook or a starting unit waits for this, and has 90 seconds by systemd's default (DefaultTimeoutStartSec=). */
+const PATIENCE_MS = 60_000;
+
+/**
+ * `slicectl cpus reserve`. With `--while-unit` it is called where things start, several at once, and waits its turn; with
+ * `--json` only before it prints, so that there is one document.
+ */
 export async function reserve(options: ReserveOptions): Promise<number> {
   const self = readSelf();
   const name = nameOf(options);
   const host = await openHost({ self });
   try {
-    const cpuHost = cpuHostOf(host);
-    const facts = await readCpuFacts(cpuHost);
-    const last = facts.topology.possible.at(-1) ?? 0;
-    const plan = await planReserve(facts, cpuHost, { name, pick: picked(options, last), ...rest(options, self) });
-    return await carryOut(plan, host, await cpuMeans(host), options);
+    const means = await cpuMeans(host);
+    const once = (): Promise<number> => reserveOnce(name, host, means, options, self);
+    if (options.whileUnit === undefined || options.dryRun) return await once();
+    if (!options.json) return await whenFree(once, PATIENCE_MS);
+    const { store } = contextOf(host, means);
+    await whenFree(async () => assertNobodyAtIt(store), PATIENCE_MS);
+    return await once();
   } finally {
     closeHost(host);
   }
+}
+
+async function reserveOnce(
+  name: string,
+  host: DriverHost,
+  means: Means,
+  options: ReserveOptions,
+  self: Self,
+): Promise<number> {
+  const cpuHost = cpuHostOf(host);
+  const facts = await readCpuFacts(cpuHost);
+  const last = facts.topology.possible.at(-1) ?? 0;
+  const plan = await planReserve(facts, cpuHost, { name, pick: picked(options, last), ...rest(options, self) });
+  return carryOut(plan, host, means, options);
 }
 
 /** With `--kubelet` the payload is that of the pods. */
@@ -63,18 +87,13 @@ function nameOf({ for: name, kubelet }: ReserveOptions): string {
 function picked(options: ReserveOptions, last: number): PickRequest {
   const { cpus, cores, numaNode, wholeCores, llc, avoid } = options;
   return {
-    ...(cpus !== undefined && { cpus: listOf('--cpus', cpus, last) }),
+    ...(cpus !== undefined && { cpus: cpuListOf('--cpus', cpus, last) }),
     ...(cores !== undefined && { cores: numberOf('--cores', cores) }),
     ...(numaNode !== undefined && { node: numberOf('--numa-node', numaNode) }),
     ...(wholeCores !== undefined && { wholeCores }),
     ...(llc !== undefined && { sameCache: llc }),
-    ...(avoid !== undefined && { avoid: listOf('--avoid', avoid, last) }),
+    ...(avoid !== undefined && { avoid: cpuListOf('--avoid', avoid, last) }),
   };
-}
-
-/** As the kernel reads lists. A number that this machine does not have is refused later, with both sets. */
-function listOf(option: string, text: string, last: number): IndexSet {
-  return parseKernelList(text, option, /n|all/i.test(text) ? last : MAX_INDEX);
 }
 
 function numberOf(option: string, text: string): number {
@@ -100,10 +119,6 @@ function rest(options: ReserveOptions, self: Self): Omit<ReserveRequest, 'name' 
   };
 }
 
-function leases(self: Self): readonly Lease[] {
-  return readLeases(openLeases(self, HOST)).held.map(({ command, unit, cpus, reservation }) => ({
-    name: `the job ${unit ?? quote(command)}`,
-    cpus,
-    within: reservation,
-  }));
+function leases(self: Self): readonly JobCpus[] {
+  return jobsOf(readLeases(openLeases(self, HOST)));
 }

@@ -7,9 +7,9 @@ import { type FixedGround, PLAIN_LEASE, previewLease, type TakenLease, takeLease
 import type { LeaseChoice, LeaseRequest } from '../../cpus/lease/pick.ts';
 import { type LeaseStore, openLeases } from '../../cpus/lease/store.ts';
 import { readRecords } from '../../cpus/record.ts';
-import { groundOf } from '../../cpus/show.ts';
+import type { Reservation } from '../../cpus/roles.ts';
 import { readLayout, readMembership } from '../../host/cgroups.ts';
-import { readInterrupts } from '../../host/interrupts.ts';
+import { interruptLoad, readInterrupts } from '../../host/interrupts.ts';
 import { HOST } from '../../host/paths.ts';
 import { openTree } from '../../host/root-tree.ts';
 import { readSelf, type Self } from '../../host/self.ts';
@@ -142,7 +142,8 @@ function sliceOf(given: RunOptions, { reservation }: LeaseRequest, isOfSystem: b
 
 function readGround(slice: string | undefined, isOfSystem: boolean, given: RunOptions): FixedGround {
   const topology = readTopology(HOST);
-  const reservations = readRecords(openTree(undefined)).map(({ name, cpus }) => ({ name, cpus }));
+  const readReservations = (): readonly Reservation[] =>
+    readRecords(openTree(undefined)).map(({ name, cpus }) => ({ name, cpus }));
   const interrupts = readInterrupts(HOST, topology.possible.at(-1) ?? 0);
   const tree = readGroupTree(HOST, topology.online);
   const own = readMembership(HOST, 'self');
@@ -154,7 +155,7 @@ function readGround(slice: string | undefined, isOfSystem: boolean, given: RunOp
   let at = place;
   while (at !== '' && !known.has(at)) at = at.slice(0, at.lastIndexOf('/'));
   const open = known.get(at) ?? tree?.root ?? topology.online;
-  return { ...groundOf(topology, reservations, interrupts), open, place: place || '/' };
+  return { topology, interrupts: interruptLoad(interrupts), readReservations, open, place: place || '/' };
 }
 
 function notesOn(

@@ -1,13 +1,16 @@
 import type { CheckResult, CheckTable } from '../../change/plan.ts';
 import { intersection, parseIndexSet, printIndexSet } from '../../core/cpuset.ts';
+import { readSelf, type Self } from '../../host/self.ts';
 import { readTasks, type Task } from '../../host/tasks.ts';
+import { jobRefusals, jobsOf } from '../lease/jobs.ts';
+import { machineLeases, withLeases } from '../lease/store.ts';
 import type { HoldHost } from './host.ts';
 import { canRun, isBelow, narrowed, type TaskSet, taskList } from './masks.ts';
 import { GroupSets, KINDS } from './sets.ts';
 import { settled } from './settle.ts';
 
-/** `cpus.held` and `cpus.wide`. */
-export function cpuChecks({ paths }: Pick<HoldHost, 'paths'>): CheckTable {
+/** `cpus.held`, `cpus.wide` and `cpus.unleased`. */
+export function cpuChecks({ paths }: Pick<HoldHost, 'paths'>, { uid }: Pick<Self, 'uid'> = readSelf()): CheckTable {
   return {
     async 'cpus.held'({ payload = '', except = '' }): Promise<CheckResult> {
       const cpus = parseIndexSet(payload, 'payload');
@@ -35,6 +38,14 @@ export function cpuChecks({ paths }: Pick<HoldHost, 'paths'>): CheckTable {
       );
       if (tasks.length === 0) return { ok: true, found: `no task was left on CPUs ${printIndexSet(left)} alone` };
       return { ok: false, found: `tasks were left on CPUs ${printIndexSet(left)} alone: ${byGroup(tasks)}` };
+    },
+    async 'cpus.unleased'({ cpus = '', within = '' }): Promise<CheckResult> {
+      const wanted = { name: within, cpus: parseIndexSet(cpus, 'cpus') };
+      const [refusal] = await withLeases(machineLeases(uid, paths), 'look at leases', (list) =>
+        jobRefusals(wanted, jobsOf(list)),
+      );
+      if (refusal === undefined) return { ok: true, found: `no job elsewhere has some of CPUs ${cpus} for itself` };
+      return { ok: false, found: [refusal.reason, refusal.hint].filter(Boolean).join(': ') };
     },
   };
 }

@@ -96,3 +96,9 @@ export interface HeldExpectation {
 export interface WideExpectation {
   readonly cpus: string;
 }
+
+/** Of the check `cpus.unleased`: no job but those within this reservation has some of the CPUs for itself, and they no others. */
+export interface UnleasedExpectation {
+  readonly cpus: string;
+  readonly within: string;
+}

@@ -4,13 +4,17 @@ import { jobId } from '../../core/job-id.ts';
 import { bootId } from '../../host/lock.ts';
 import type { HostPaths } from '../../host/paths.ts';
 import { readOwner } from '../../host/process.ts';
+import type { Reservation } from '../roles.ts';
 import { inodeOf } from './held.ts';
 import { type LeaseChoice, type LeaseGround, type LeaseRequest, pickLease } from './pick.ts';
 import type { Lease } from './record.ts';
 import { type LeaseList, type LeaseStore, readLeases, removeLease, withLeases, writeLease } from './store.ts';
 
 /** What is read before the lock is taken, which nobody else is to wait for. */
-export type FixedGround = Omit<LeaseGround, 'leases'>;
+export interface FixedGround extends Omit<LeaseGround, 'leases' | 'reservations'> {
+  /** Called under the lock: a reservation that is being made looks at the leases under it, too, once it is written down. */
+  readonly readReservations: () => readonly Reservation[];
+}
 
 /** The way to a lease beside a systemd that does not rule cpuset: below a group that it leaves to others. */
 export const PLAIN_LEASE = 'systemd-run --scope -p Delegate=yes slicectl run --exclusive N --backend cgroup-v1';
@@ -62,7 +66,7 @@ export async function takeLease(
 function choose({ held, faults }: LeaseList, ground: FixedGround, request: LeaseRequest): LeaseChoice {
   const [fault] = faults;
   if (fault !== undefined) throw fault;
-  return pickLease({ ...ground, leases: held }, request);
+  return pickLease({ ...ground, reservations: ground.readReservations(), leases: held }, request);
 }
 
 function newLease(paths: HostPaths, cpus: IndexSet, { reservation }: LeaseRequest, command: string): Lease {

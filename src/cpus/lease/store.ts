@@ -37,15 +37,20 @@ const LOCK = 'lock';
  * folder, which a login session makes.
  */
 export function openLeases({ uid, env }: Self, paths: HostPaths): LeaseStore {
-  const machine = `${paths.run}/slicectl/leases`;
-  if (uid === 0) return { folder: machine, paths, uid, world: 'machine', above: undefined };
+  const machine = machineLeases(uid, paths);
+  if (uid === 0) return machine;
   const runtime = env.XDG_RUNTIME_DIR;
   if (!runtime?.startsWith('/')) {
     throw new SlicectlError('E_PRIVILEGE', 'XDG_RUNTIME_DIR is not set, so there is no place to write leases down', {
       hint: 'log in with a session of your own, or run as root',
     });
   }
-  return { folder: `${runtime}/slicectl/leases`, paths, uid, world: 'user', above: machine };
+  return { folder: `${runtime}/slicectl/leases`, paths, uid, world: 'user', above: machine.folder };
+}
+
+/** Root's leases, for who may write there. */
+export function machineLeases(uid: number, paths: HostPaths): LeaseStore {
+  return { folder: `${paths.run}/slicectl/leases`, paths, uid, world: 'machine', above: undefined };
 }
 
 /** The leases of this world and of the one above it. Changes nothing. */

@@ -8,7 +8,7 @@ import { jobId } from '../../../src/core/job-id.ts';
 import { type FixedGround, sweepLeases, takeLease } from '../../../src/cpus/lease/lease.ts';
 import { type Lease, leaseText, parseLease } from '../../../src/cpus/lease/record.ts';
 import { type LeaseStore, openLeases, readLeases, writeLease } from '../../../src/cpus/lease/store.ts';
-import { bootId } from '../../../src/host/lock.ts';
+import { bootId, readHolder } from '../../../src/host/lock.ts';
 import { HOST } from '../../../src/host/paths.ts';
 import { readOwner } from '../../../src/host/process.ts';
 import { GUEST_8, topologyOf } from '../fake-host.ts';
@@ -16,7 +16,7 @@ import { GUEST_8, topologyOf } from '../fake-host.ts';
 const topology = topologyOf(GUEST_8);
 const ground: FixedGround = {
   topology,
-  reservations: [],
+  readReservations: () => [],
   interrupts: new Map(),
   open: topology.online,
   place: '/system.slice',
@@ -81,6 +81,16 @@ describe('leases of cores', () => {
     const got = all.flatMap((one) => (one.status === 'fulfilled' ? [printIndexSet(one.value.cpus)] : []));
     expect(got.sort()).toEqual(['0-1', '2-3', '4-5', '6-7']);
     expect(all.filter(({ status }) => status === 'rejected')).toHaveLength(4);
+  });
+
+  it('spare what was reserved by the time that nobody else can take one', async () => {
+    let isLocked = false;
+    const readReservations = () => {
+      isLocked = readHolder(join(store.folder, 'lock'), HOST) !== undefined;
+      return [{ name: 'db.slice', cpus: parseIndexSet('6-7', 'cpus') }];
+    };
+    const { cpus } = await takeLease(store, { ...ground, readReservations }, ONE, 'make');
+    expect([isLocked, printIndexSet(cpus)]).toEqual([true, '4-5']);
   });
 
   it('say where the job is once that is known', async () => {
