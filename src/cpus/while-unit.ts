@@ -4,7 +4,7 @@ import { isRunning } from '../change/invert.ts';
 import type { Refusal, Step } from '../change/plan.ts';
 import type { UnitControl } from '../change/units.ts';
 import { badInput, quote } from '../core/errors.ts';
-import { MANAGER_INTERFACE, MANAGER_PATH } from '../dbus/systemd1.ts';
+import { MANAGER_INTERFACE, MANAGER_PATH, type UnitStatus } from '../dbus/systemd1.ts';
 import type { RootTree } from '../host/root-tree.ts';
 import { execLine } from './boot-unit.ts';
 import type { ReservationRecord } from './model.ts';
@@ -80,7 +80,12 @@ const RELOAD: Step = { kind: 'reload', manager: 'system', purpose: 'systemd read
 /** A release widens many units, each with a proof, and may wait for another change to end. */
 const STOP_SECONDS = 600;
 
-/** The second command goes on where the first was killed, and else finds nothing to do: how that ends is how all ended. */
+/**
+ * The second command goes on where the first was killed, and else finds nothing to do: how that ends is how all ended.
+ * Without After=: the service is started while its unit still starts, by ExecStartPost= of that, which would wait for
+ * itself; and what is bound so is stopped by systemd whenever it finds the unit down, however they came there
+ * (systemd.unit(5), BindsTo=).
+ */
 function serviceText(slice: string, unit: string, program: readonly string[]): string {
   const release = execLine([...program, 'cpus', 'release', slice, '--yes', '--ended']);
   return `# Written by slicectl cpus reserve --while-unit. slicectl cpus release removes it.
@@ -88,7 +93,6 @@ function serviceText(slice: string, unit: string, program: readonly string[]): s
 Description=Release the CPUs of ${slice} when ${unit} ends
 Documentation=man:slicectl-cpus(1)
 BindsTo=${unit}
-After=${unit}
 
 [Service]
 Type=oneshot
@@ -100,19 +104,26 @@ TimeoutStopSec=${STOP_SECONDS}
 }
 
 /** How the unit of a reservation stands. */
-export type WhileState = 'runs' | 'ended' | 'shutting-down';
+export type WhileState = 'runs' | 'ending' | 'ended' | 'shutting-down';
 
 /**
- * A unit has ended where it is not active any more, and also where systemd is about to stop it: what is ordered after a
- * unit stops before it. A restart is no end. `shutting-down`: the machine stops, and all that lasts until reboot with it.
+ * A unit has ended where it is not active any more, and also where systemd is about to stop it. A restart is no end, nor
+ * is the time until one by Restart=. `ending`: it goes down by itself, and only afterwards shows whether it comes again.
+ * `shutting-down`: the machine stops, and all that lasts until reboot with it.
  */
 export async function whileState(link: SystemdLink, unit: string): Promise<WhileState> {
   return link.persist(async ({ manager }) => {
     if ((await manager.get(MANAGER_PATH, MANAGER_INTERFACE, 'SystemState')) === 'stopping') return 'shutting-down';
     // A unit that is not loaded is listed as inactive.
     const [found] = await manager.listUnitsByNames([unit]);
-    return found !== undefined && isRunning(found.activeState) && found.jobType !== 'stop' ? 'runs' : 'ended';
+    return found === undefined ? 'ended' : stateOf(found);
   });
+}
+
+function stateOf({ activeState, jobType }: Pick<UnitStatus, 'activeState' | 'jobType'>): WhileState {
+  if (jobType === 'stop') return 'ended';
+  if (isRunning(activeState) || jobType === 'start' || jobType === 'restart') return 'runs';
+  return activeState === 'deactivating' ? 'ending' : 'ended';
 }
 
 /** How the service of {@link whileUnitSteps} stands. `releases`: its stop command runs, or is about to. */
