@@ -1,12 +1,20 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import process from 'node:process';
 import { describe, expect, it } from 'vitest';
+import { apply } from '../../../src/change/apply.ts';
+import { listChanges } from '../../../src/change/journal.ts';
+import { undo } from '../../../src/change/undo.ts';
 import { parseIndexSet } from '../../../src/core/cpuset.ts';
 import { jobId } from '../../../src/core/job-id.ts';
 import { cpuChecks } from '../../../src/cpus/hold/checks.ts';
 import { type Lease, leaseText } from '../../../src/cpus/lease/record.ts';
+import { unleasedSteps } from '../../../src/cpus/unleased.ts';
 import { bootId } from '../../../src/host/lock.ts';
 import { HOST, type HostPaths } from '../../../src/host/paths.ts';
 import { readOwner } from '../../../src/host/process.ts';
+import { ModelHost, RELOAD } from '../../change/ground.ts';
 import { FakeHost } from '../fake-host.ts';
 
 const self = readOwner(HOST);
@@ -59,4 +67,39 @@ describe('CPUs that are to be reserved', () => {
   it('are not known to be free where a lease cannot be read', async () => {
     await expect(look('{"version":2}')).rejects.toMatchObject({ code: 'E_SYNTAX' });
   });
+});
+
+describe('a change that begins with that look', () => {
+  const reserve = async (work: (host: ModelHost, isFree: (now: boolean) => void) => Promise<void>): Promise<void> => {
+    const host = new ModelHost(mkdtempSync(join(tmpdir(), 'slicectl-unleased-')));
+    let ok = true;
+    const context = host.context();
+    const checks = { 'cpus.unleased': async () => ({ ok, found: 'the job a.scope has CPUs 6 for itself' }) };
+    host.context = () => ({ ...context, checks });
+    await work(host, (now) => {
+      ok = now;
+    }).finally(() => rmSync(host.root, { recursive: true }));
+  };
+  const { before } = unleasedSteps({ name: 'db.slice', cpus: [6, 7] });
+  const planOn = (host: ModelHost) => host.plan(before, host.file('/etc/db.conf', 'reserved\n'), RELOAD);
+
+  it('writes nothing where a job has CPUs, and is over', () =>
+    reserve(async (host, isFree) => {
+      isFree(false);
+      await expect(apply(planOn(host), host.context())).rejects.toMatchObject({
+        code: 'E_STEP',
+        message: expect.stringContaining('the job a.scope has CPUs 6 for itself'),
+        data: { undone: true, step: 1 },
+      });
+      expect(host.text('/etc/db.conf')).toBeUndefined();
+      expect(listChanges(host.context().store)).toMatchObject([{ state: 'failed-and-undone' }]);
+    }));
+
+  it('goes back without it', () =>
+    reserve(async (host, isFree) => {
+      await apply(planOn(host), host.context());
+      isFree(false);
+      expect(await undo(undefined, host.context())).toMatchObject({ state: 'undone', problems: [] });
+      expect(host.text('/etc/db.conf')).toBeUndefined();
+    }));
 });
