@@ -203,6 +203,8 @@ export class FakeSystemd {
       case 'GetUnit':
         this.#unit(first);
         return { signature: 'o', body: [unitPath(first)] };
+      case 'ListUnitsByNames':
+        return { signature: 'a(ssssssouso)', body: [(message.body as [string[]])[0].map((name) => this.#row(name))] };
       case 'ListUnitsByPatterns':
         return { signature: 'a(ssssssouso)', body: [this.#list(message.body as [string[], string[]])] };
       case 'Get': {
@@ -271,6 +273,7 @@ export class FakeSystemd {
       const { version, controlGroup } = this.behaviour;
       return new Map([
         ['Version', new Variant('s', version)],
+        ['SystemState', new Variant('s', 'running')],
         ['ControlGroup', new Variant('s', controlGroup)],
       ]);
     }
@@ -289,12 +292,14 @@ export class FakeSystemd {
     const isWanted = (name: string, unit: FakeUnit) =>
       (states.length === 0 || states.includes(unit.activeState)) &&
       (patterns.length === 0 || patterns.some((pattern) => glob(pattern).test(name)));
-    return [...this.units]
-      .filter(([name, unit]) => isWanted(name, unit))
-      .map(([name, { activeState, loadState = 'loaded' }]) => {
-        const subState = activeState === 'active' ? 'running' : activeState;
-        return [name, name, loadState, activeState, subState, '', unitPath(name), 0, '', '/'];
-      });
+    return [...this.units].filter(([name, unit]) => isWanted(name, unit)).map(([name]) => this.#row(name));
+  }
+
+  /** One that is not loaded is listed as inactive. */
+  #row(name: string): unknown[] {
+    const { activeState = 'inactive', loadState = 'loaded' } = this.units.get(name) ?? {};
+    const subState = activeState === 'active' ? 'running' : activeState;
+    return [name, name, loadState, activeState, subState, '', unitPath(name), 0, '', '/'];
   }
 }
 

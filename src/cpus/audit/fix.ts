@@ -24,7 +24,7 @@ export function planFix(report: AuditReport, ground: StepGround): Plan {
     .filter((record) => !over.includes(record))
     .map((record) => (record.runtime ? record : { ...record, groups: groupsToNote(facts, record.groups) }));
   const wanted = wantedFor(facts, records);
-  // No unit is proved to have system CPUs that nobody has; those of the payload its partition takes over where it has one.
+  // No unit can be proved to have what nobody has, so system CPUs come first; payload CPUs a partition may take over itself.
   const leaked = leakedIn(facts);
   const sure = ghosts.filter(({ isSure }) => isSure);
   const units = [...new Set(sure.map(({ unit }) => unit))];
@@ -35,11 +35,6 @@ export function planFix(report: AuditReport, ground: StepGround): Plan {
       printIndexSet(wanted.all),
     ),
   );
-  const reload: Step = {
-    kind: 'reload',
-    manager: 'system',
-    purpose: 'systemd forgets the sets that were there for a moment',
-  };
   return {
     title: 'bring the host back to its CPU reservations',
     root: tree.root,
@@ -52,12 +47,14 @@ export function planFix(report: AuditReport, ground: StepGround): Plan {
       ...over.flatMap((record) => forgetWhileUnit(tree, record)),
       ...unleakSteps(without(leaked, wanted.system), wanted),
       ...cures,
-      ...(cures.length + leaked.length > 0 ? [reload] : []),
+      ...(cures.length > 0 ? [RELOAD] : []),
     ],
     refusals: [],
     notes: leftToDo(findings),
   };
 }
+
+const RELOAD: Step = { kind: 'reload', manager: 'system', purpose: 'systemd forgets the sets that cured them' };
 
 function unleakSteps(leaked: IndexSet, { all }: Pick<Wanted, 'all'>): readonly Step[] {
   if (leaked.length === 0) return [];
@@ -72,6 +69,7 @@ function unleakSteps(leaked: IndexSet, { all }: Pick<Wanted, 'all'>): readonly S
       subjects: ['leaked CPUs'],
       purpose: 'no CPU is lost to everybody',
     },
+    RELOAD,
   ];
 }
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { audit } from '../../../src/cpus/audit/audit.ts';
 import { describeWithBus } from '../../fake/daemon.ts';
-import { ReservedHost } from '../reserved-host.ts';
+import { DB_RECORD, DB_TEXT, ReservedHost } from '../reserved-host.ts';
 
 const NOW = { windowMs: 0 };
 
@@ -77,6 +77,22 @@ describeWithBus('an audit of a host', () => {
     expect(report.records.map(({ name }) => name)).toEqual(['web.slice']);
     expect(report.holds.map(({ name }) => name)).toEqual(['web.slice']);
     expect(report.wanted.system).toEqual([0, 1, 2, 3, 5]);
+  });
+
+  it('is not clean where the unit of a reservation has ended, though all holds', async () => {
+    await using host = await ReservedHost.open();
+    await host.hold();
+    host.files.write({ [DB_RECORD]: `${DB_TEXT}WhileUnit=vm.scope\n` });
+    host.systemd.unit('vm.scope').unit('slicectl-while-db.service');
+    const kinds = async (): Promise<readonly string[]> => (await audit(host, NOW)).findings.map(({ kind }) => kind);
+    expect(await kinds()).not.toContain('while-unit-unwatched');
+    host.systemd.fake.units.delete('slicectl-while-db.service');
+    expect(await kinds()).toContain('while-unit-unwatched');
+    host.systemd.fake.units.delete('vm.scope');
+    const { findings, isClean, whileUnits } = await audit(host, NOW);
+    expect(findings.map(({ kind }) => kind)).toContain('while-unit-ended');
+    expect(whileUnits).toMatchObject([{ unit: 'vm.scope', state: 'ended', watcher: 'stopped' }]);
+    expect(isClean).toBe(false);
   });
 
   it('of a reservation that is not there names those that are', async () => {

@@ -127,6 +127,7 @@ describe('what audit --fix does', () => {
     const { steps } = planFix(report, ground());
     expect(steps).toMatchObject([
       { action: 'cpus.unleak', parameters: { cpus: '4-5' } },
+      { kind: 'reload' },
       ...stepsTo(facts, report.wanted, ground()),
       { action: 'cpus.unleak', parameters: { cpus: '6' } },
       { kind: 'reload' },
