@@ -3,6 +3,7 @@ import { type CgroupLayout, readLayout } from '../host/cgroups.ts';
 import { readIfThere } from '../host/files.ts';
 import { readBannedCpus, readInterrupts, readMovability, readWorkqueues } from '../host/interrupts.ts';
 import { readKernelLine } from '../host/kernel-line.ts';
+import { readManagerAffinity } from '../host/manager-affinity.ts';
 import type { HostPaths } from '../host/paths.ts';
 import { readTasks, type Task } from '../host/tasks.ts';
 import { readTopology, type Topology } from '../host/topology.ts';
@@ -29,6 +30,7 @@ export async function readCpuFacts(host: CpuHost): Promise<CpuFacts> {
   return {
     topology,
     kernelLine: readKernelLine(paths, last),
+    managerAffinity: readManagerAffinity(tree),
     kernel: kernelVersion(paths),
     systemd: (await system?.persist(({ manager }) => manager.version()))?.major,
     groups: readGroupTree(paths, topology.online),

@@ -2,6 +2,7 @@ import type { IndexSet } from '../core/cpuset.ts';
 import type { CgroupLayout } from '../host/cgroups.ts';
 import type { Interrupts, Movability, Workqueues } from '../host/interrupts.ts';
 import type { KernelLine } from '../host/kernel-line.ts';
+import type { ManagerAffinity } from '../host/manager-affinity.ts';
 import type { Task } from '../host/tasks.ts';
 import type { Topology } from '../host/topology.ts';
 import type { GroupTree } from './groups.ts';
@@ -42,6 +43,8 @@ export interface ReservationRecord extends Reservation {
 export interface CpuFacts {
   readonly topology: Topology;
   readonly kernelLine: KernelLine;
+  /** Of the configuration of systemd itself; {@link managerCpus} has what counts. */
+  readonly managerAffinity: ManagerAffinity | undefined;
   /** `6.12.107` → `[6, 12]`. */
   readonly kernel: readonly [major: number, minor: number];
   /** 257; undefined where systemd does not run or its bus does not answer. */

@@ -10,6 +10,7 @@ import {
   type Workqueues,
 } from '../host/interrupts.ts';
 import { type KernelLine, readKernelLine } from '../host/kernel-line.ts';
+import { type ManagerAffinity, readManagerAffinity } from '../host/manager-affinity.ts';
 import type { HostPaths } from '../host/paths.ts';
 import type { RootTree } from '../host/root-tree.ts';
 import { readTasks, type Task } from '../host/tasks.ts';
@@ -47,6 +48,8 @@ export interface PinnedTasks {
 export interface CpuReport {
   readonly topology: Topology;
   readonly kernelLine: KernelLine;
+  /** Where systemd and what it starts begin by its own configuration. */
+  readonly managerAffinity: ManagerAffinity | undefined;
   /** Both sets by their roles; without a reservation all CPUs are the system's. */
   readonly payload: IndexSet;
   readonly system: IndexSet;
@@ -80,13 +83,14 @@ export async function readCpuReport(host: CpuHost): Promise<CpuReport> {
   return {
     topology,
     kernelLine: readKernelLine(paths, last),
+    managerAffinity: readManagerAffinity(tree),
     payload,
     system: systemCpus(groundOf(topology, reservations, interrupts), payload),
     reservations,
     leases: leases.toSorted((a, b) => (a.cpus[0] ?? 0) - (b.cpus[0] ?? 0)),
     groups,
     access: groups === undefined ? [] : accessOf(groups, topology.online),
-    units: system && (await readUnitCpus(system, unitsToAsk(groups, pinned))),
+    units: system && (await readUnitCpus(system, unitsToAsk(groups))),
     pinned,
     interrupts,
     irqbalance: isRunning || banned !== undefined ? { isRunning, banned: banned ?? [] } : undefined,
@@ -100,11 +104,10 @@ export function groundOf(topology: Topology, reservations: readonly Reservation[
   return { topology, reservations, interrupts: interruptLoad(interrupts) };
 }
 
-/** Slices are asked for anyway. */
-function unitsToAsk(groups: GroupTree | undefined, pinned: readonly PinnedTasks[]): readonly string[] {
+/** Slices and services are asked for anyway. */
+function unitsToAsk(groups: GroupTree | undefined): readonly string[] {
   const narrow = (groups?.groups ?? []).flatMap(({ unit, asked }) => (unit && asked?.length ? [unit] : []));
-  const ofPinned = pinned.flatMap(({ cgroup }) => /\/([^/]+\.service)(?:\/|$)/.exec(cgroup)?.[1] ?? []);
-  return [...new Set([...narrow, ...ofPinned])].filter((name) => !name.endsWith('.slice'));
+  return [...new Set(narrow)].filter((name) => !/\.(?:slice|service)$/.test(name));
 }
 
 const SHOWN_NAMES = 3;

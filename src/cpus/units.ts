@@ -15,10 +15,13 @@ export interface UnitCpus {
   readonly affinity: IndexSet;
 }
 
-/** The loaded slices, init.scope, and the units of the names; those that set neither property are left out. */
+/** The loaded slices and services, init.scope, and the units of the names; those that set neither property are left out. */
 export async function readUnitCpus(link: SystemdLink, names: readonly string[]): Promise<readonly UnitCpus[]> {
   return link.persist(async ({ manager }) => {
-    const units = await manager.listUnitsByPatterns([], ['*.slice', 'init.scope', ...names.map(literally)]);
+    const units = await manager.listUnitsByPatterns(
+      [],
+      ['*.slice', '*.service', 'init.scope', ...names.map(literally)],
+    );
     const loaded = units.filter(({ loadState }) => loadState === 'loaded');
     const read = await Promise.all(loaded.map((unit) => readOne(manager, unit)));
     return read

@@ -1,5 +1,7 @@
+import { chmodSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { readCpuFacts } from '../../src/cpus/facts.ts';
+import { UNMOVED_PATH, unmovedText } from '../../src/cpus/unmoved.ts';
 import { describeWithBus } from '../fake/daemon.ts';
 import { ReservedHost } from './reserved-host.ts';
 
@@ -54,6 +56,29 @@ describeWithBus('facts of a host', () => {
     host.files.write({ 'etc/default/irqbalance': 'IRQBALANCE_BANNED_CPULIST=1,9\n' });
     host.task(12, { name: 'irqbalance', cgroup: '0::/system.slice/irqbalance.service\n' });
     expect(await irqbalance()).toEqual({ isRunning: true, banned: [1] });
+  });
+
+  it('have what the kernel says of moving interrupts, and what it did not move when it was told to', async () => {
+    await using host = await ReservedHost.open();
+    const unmoved = { line: 25, of: 'PCI-MSI 2-edge', to: [0, 1], errno: 'ENOSPC' };
+    host.files.write({
+      'proc/irq/24/smp_affinity_list': '6\n',
+      [UNMOVED_PATH]: unmovedText([unmoved]) ?? '',
+    });
+    chmodSync(`${host.paths.proc}/irq/24/smp_affinity_list`, 0o444);
+    const facts = await readCpuFacts(host);
+    expect([...facts.movability]).toEqual([[24, 'refuses']]);
+    expect(facts.unmoved).toEqual([unmoved]);
+    for (const text of ['', '{}', '[null, 1, {"line": 25}]', 'nonsense']) {
+      host.files.write({ [UNMOVED_PATH]: text });
+      expect((await readCpuFacts(host)).unmoved).toEqual([]);
+    }
+  });
+
+  it('have where systemd itself begins by its configuration', async () => {
+    await using host = await ReservedHost.open();
+    host.files.write({ 'etc/systemd/system.conf': '[Manager]\nCPUAffinity=0-3\n' });
+    expect((await readCpuFacts(host)).managerAffinity?.cpus).toEqual([0, 1, 2, 3]);
   });
 
   it('know the boot unit that a package installed from the one that slicectl wrote', async () => {

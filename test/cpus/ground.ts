@@ -85,6 +85,7 @@ export function factsOf(more: Partial<CpuFacts> = {}): CpuFacts {
   return {
     topology: topologyOf(GUEST_8),
     kernelLine: parseKernelLine('quiet', 7),
+    managerAffinity: undefined,
     kernel: [6, 12],
     systemd: 257,
     groups: { version: 2, root: set('0-7'), isolated: [], groups: [] },

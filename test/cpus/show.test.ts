@@ -151,6 +151,21 @@ Kubelet
   });
 });
 
+it('where systemd itself begins is shown with the file that says so', async () => {
+  using host = new FakeHost();
+  const base = reservedHost(host);
+  host.write({ 'etc/systemd/system.conf.d/tuned.conf': '[Manager]\nCPUAffinity=0-5\n' });
+  const report = await readCpuReport(base);
+  expect(showText(report, plain)).toContain(`\
+  irqaffinity= 0-1
+  CPUAffinity= of systemd: 0-5
+    by /etc/systemd/system.conf.d/tuned.conf
+`);
+  expect(JSON.parse(showJson(report))).toMatchObject({
+    managerAffinity: { cpus: '0-5', path: '/etc/systemd/system.conf.d/tuned.conf' },
+  });
+});
+
 it('tasks whose mask lacks only the CPUs of isolcpus= or those that are offline are not pinned', async () => {
   using host = new FakeHost();
   host.machine({ ...GUEST_8, isolated: [7], offline: [3], possible: [0, 1, 2, 3, 4, 5, 6, 7, 8] }).write({
@@ -189,12 +204,15 @@ describeWithBus('units that systemd is asked for', () => {
   beforeEach(async () => {
     daemon = await startDaemon();
     fake = await FakeSystemd.start(daemon.path);
-    const add = (name: string, properties: Record<string, Variant>) =>
-      fake.units.set(name, { properties: new Map(Object.entries(properties)), activeState: 'active', refs: 0 });
+    const add = (name: string, properties: Record<string, Variant>, activeState = 'active') =>
+      fake.units.set(name, { properties: new Map(Object.entries(properties)), activeState, refs: 0 });
     add('system.slice', { AllowedCPUs: bytes(0, 1), EffectiveCPUs: bytes(0, 1) });
     add('user.slice', { AllowedCPUs: bytes(), EffectiveCPUs: bytes() });
     add('pin.service', { AllowedCPUs: bytes(), EffectiveCPUs: bytes(), CPUAffinity: bytes(2, 64) });
-    add('other.service', { AllowedCPUs: bytes(3), EffectiveCPUs: bytes(), CPUAffinity: bytes() });
+    add('other.service', { AllowedCPUs: bytes(3), EffectiveCPUs: bytes(), CPUAffinity: bytes() }, 'inactive');
+    add('plain.service', { AllowedCPUs: bytes(), EffectiveCPUs: bytes(), CPUAffinity: bytes() });
+    add('vm.scope', { AllowedCPUs: bytes(2), EffectiveCPUs: bytes() });
+    add('app.scope', { AllowedCPUs: bytes(2), EffectiveCPUs: bytes() });
     link = new SystemdLink('system', { env: { DBUS_SYSTEM_BUS_ADDRESS: `unix:path=${daemon.path}` }, uid: 0 });
   });
   afterEach(async () => {
@@ -203,13 +221,15 @@ describeWithBus('units that systemd is asked for', () => {
     await daemon.stop();
   });
 
-  it('are slices, init.scope and those that were named, if they set something', async () => {
-    expect(await readUnitCpus(link, ['pin.service', 'gone.service'])).toEqual([
+  it('are slices, services, init.scope and those that were named, if they set something', async () => {
+    expect(await readUnitCpus(link, ['vm.scope', 'gone.scope'])).toEqual([
+      { name: 'other.service', activeState: 'inactive', allowed: [3], effective: [], affinity: [] },
       { name: 'pin.service', activeState: 'active', allowed: [], effective: [], affinity: [2, 64] },
       { name: 'system.slice', activeState: 'active', allowed: [0, 1], effective: [0, 1], affinity: [] },
+      { name: 'vm.scope', activeState: 'active', allowed: [2], effective: [], affinity: [] },
     ]);
     expect(fake.callsOf('ListUnitsByPatterns')).toHaveLength(1);
-    expect(fake.callsOf('Get')).toHaveLength(7);
+    expect(fake.callsOf('Get')).toHaveLength(15);
   });
 
   it('of a systemd that has no such properties are none', async () => {
@@ -217,14 +237,15 @@ describeWithBus('units that systemd is asked for', () => {
     expect(await readUnitCpus(link, ['pin.service'])).toEqual([]);
   });
 
-  it('are shown beside what the kernel holds, pinned services among them', async () => {
+  it('are shown beside what the kernel holds, services that have not started or that nobody sees pinned among them', async () => {
     using host = new FakeHost();
     const report = await readCpuReport({ ...reservedHost(host), system: link });
-    expect(report.units?.map(({ name }) => name)).toEqual(['pin.service', 'system.slice']);
+    expect(report.units?.map(({ name }) => name)).toEqual(['other.service', 'pin.service', 'system.slice']);
     expect(showText(report, plain)).toContain(`\
-UNIT          STATE   ALLOWEDCPUS  EFFECTIVECPUS  CPUAFFINITY
-pin.service   active  -            -              2,64
-system.slice  active  0-1          0-1            -
+UNIT           STATE     ALLOWEDCPUS  EFFECTIVECPUS  CPUAFFINITY
+other.service  inactive  3            -              -
+pin.service    active    -            -              2,64
+system.slice   active    0-1          0-1            -
 `);
   });
 });

@@ -42,6 +42,10 @@ export function showJson(report: CpuReport): string {
       nosmt: kernelLine.nosmt ?? null,
       problems: kernelLine.problems,
     },
+    managerAffinity: report.managerAffinity && {
+      cpus: text(report.managerAffinity.cpus),
+      path: report.managerAffinity.path,
+    },
     cpuset: groups && {
       version: groups.version,
       root: text(groups.root),

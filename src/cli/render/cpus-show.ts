@@ -55,7 +55,7 @@ function leasesSection({ leases }: CpuReport, style: PictureStyle): string {
   return section('Leased by slicectl run --exclusive', lines, style);
 }
 
-function bootSection({ kernelLine, topology }: CpuReport, style: PictureStyle): string {
+function bootSection({ kernelLine, managerAffinity, topology }: CpuReport, style: PictureStyle): string {
   const sets = [
     ['isolcpus', kernelLine.isolcpus],
     ['nohz_full', kernelLine.nohzFull],
@@ -66,6 +66,9 @@ function bootSection({ kernelLine, topology }: CpuReport, style: PictureStyle): 
   ] as const;
   const lines = [
     ...sets.flatMap(([name, set]) => (set === undefined ? [] : row(`${name}=`, set.text, style))),
+    ...(managerAffinity === undefined
+      ? []
+      : [...row('CPUAffinity= of systemd:', listText(managerAffinity.cpus), style), `    by ${managerAffinity.path}`]),
     ...(kernelLine.maxcpus === undefined ? [] : [`  maxcpus=${kernelLine.maxcpus}`]),
     ...(kernelLine.nosmt === undefined ? [] : [`  nosmt${kernelLine.nosmt === 'force' ? '=force' : ''}`]),
     ...kernelLine.problems.map((text) => `  ${style.paint('yellow', 'ignored by the kernel:')} ${text}`),

@@ -1,6 +1,4 @@
-import { parseSystemdList } from '../../core/cpu-list.ts';
 import type { IndexSet } from '../../core/cpuset.ts';
-import { SlicectlError } from '../../core/errors.ts';
 import { readLayout } from '../../host/cgroups.ts';
 import { readIfThere } from '../../host/files.ts';
 import type { HostPaths } from '../../host/paths.ts';
@@ -45,29 +43,7 @@ export function readTraces(paths: HostPaths, tree: RootTree, facts: CpuFacts, wa
     meddlers: (Object.keys(MEDDLERS) as Meddler[]).filter((name) => names.has(name)),
     texts: new Map([...wantedPaths, ...dropIns].map((path) => [path, tree.text(path)])),
     leftovers: ownFiles(tree).filter((path) => isOwnDropIn(path) && !wantedPaths.includes(path)),
-    managerAffinity: readManagerAffinity(tree),
+    managerAffinity: facts.managerAffinity?.cpus,
     managed: new Set([...facts.movability].flatMap(([line, answer]) => (answer === 'refuses' ? [line] : []))),
   };
-}
-
-const MANAGER_FOLDERS = ['/usr/lib/systemd', '/run/systemd', '/etc/systemd'] as const;
-
-/** The last assignment counts, and an empty one resets (systemd-system.conf(5)). */
-function readManagerAffinity(tree: RootTree): IndexSet | undefined {
-  const dropIns = new Map(
-    MANAGER_FOLDERS.flatMap((folder) =>
-      tree.list(`${folder}/system.conf.d`).map((name) => [name, `${folder}/system.conf.d/${name}`] as const),
-    ).filter(([name]) => name.endsWith('.conf')),
-  );
-  const main = MANAGER_FOLDERS.map((folder) => `${folder}/system.conf`).filter((path) => tree.kind(path) === 'file');
-  const files = [...main.slice(-1), ...[...dropIns].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, path]) => path)];
-  const written = files.flatMap((path) => [...(tree.text(path) ?? '').matchAll(/^[ \t]*CPUAffinity[ \t]*=(.*)$/gm)]);
-  const text = written.at(-1)?.[1]?.trim() ?? '';
-  if (text === '' || text === 'numa') return undefined;
-  try {
-    return parseSystemdList(text, 'CPUAffinity');
-  } catch (error) {
-    if (error instanceof SlicectlError) return undefined;
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import { equalSets, type IndexSet, intersection, isSubset, printIndexSet, without } from '../../core/cpuset.ts';
+import { managerCpus } from '../../host/manager-affinity.ts';
 import type { Task } from '../../host/tasks.ts';
 import type { CpuFacts } from '../model.ts';
 import { canRun } from './masks.ts';
@@ -14,13 +15,28 @@ export interface Ghost {
   readonly tasks: readonly Task[];
 }
 
-export type GhostFacts = Pick<CpuFacts, 'tasks' | 'groups' | 'topology' | 'units' | 'kernelLine'>;
+export type GhostFacts = Pick<CpuFacts, 'tasks' | 'groups' | 'topology' | 'units' | 'kernelLine' | 'managerAffinity'>;
 
 /**
  * Finds them, by group and mask. A task with an affinity of its own looks the same: only a cure tells them apart, which
  * changes the group's set twice and leaves such a task as it is.
  */
-export function ghosts({ tasks, groups, topology, units, kernelLine }: GhostFacts): readonly Ghost[] {
+export function ghosts(facts: GhostFacts): readonly Ghost[] {
+  const given = managerCpus(facts);
+  const affinities = new Map(facts.units.map(({ name, affinity }) => [name, affinity] as const));
+  return narrowTasks(facts).filter(({ unit, allowed, open }) => {
+    const inherited = given && intersection(intersection(open, given), facts.topology.online);
+    if (inherited !== undefined && equalSets(allowed, inherited)) return false;
+    return unit === undefined || (affinities.get(unit)?.length ?? 0) === 0;
+  });
+}
+
+/** All that may run on fewer CPUs than their group, by group and mask, whether something says why or not. */
+export function narrowTasks({
+  tasks,
+  groups,
+  topology,
+}: Pick<CpuFacts, 'tasks' | 'groups' | 'topology'>): readonly Ghost[] {
   if (groups === undefined || groups.version !== 2) return [];
   const known = new Map(groups.groups.map(({ path, effective }) => [path, effective] as const));
   const openTo = (cgroup: string): IndexSet => {
@@ -30,19 +46,16 @@ export function ghosts({ tasks, groups, topology, units, kernelLine }: GhostFact
     }
     return groups.root;
   };
-  const affinities = new Map(units.map(({ name, affinity }) => [name, affinity] as const));
   const found = new Map<string, { -readonly [K in keyof Ghost]: Ghost[K] } & { tasks: Task[] }>();
   for (const task of tasks) {
     const { cgroup, allowed } = task;
     if (!canRun(task) || cgroup === undefined || cgroup === '/') continue;
-    const unit = unitOf(cgroup);
     const open = openTo(cgroup);
     const own = intersection(allowed, topology.online);
-    const usual = [open, without(open, topology.isolated), kernelLine.systemdCpuAffinity?.cpus ?? open];
+    const usual = [open, without(open, topology.isolated)];
     if (!isSubset(own, open) || usual.some((set) => equalSets(own, intersection(set, topology.online)))) continue;
-    if (unit !== undefined && (affinities.get(unit)?.length ?? 0) > 0) continue;
     const key = `${cgroup}\0${printIndexSet(own)}`;
-    const ghost = found.get(key) ?? { unit, cgroup, allowed: own, open, tasks: [] };
+    const ghost = found.get(key) ?? { unit: unitOf(cgroup), cgroup, allowed: own, open, tasks: [] };
     ghost.tasks.push(task);
     found.set(key, ghost);
   }

@@ -12,7 +12,7 @@ import { ownSet } from '../../../src/cpus/hold/sweep.ts';
 import { readOwnDropIns, restoreOwnDropIns, setInFiles } from '../../../src/cpus/hold/written.ts';
 import { LASTING, UNTIL_REBOOT } from '../../../src/cpus/own-files.ts';
 import { readUnmoved, UNMOVED_PATH } from '../../../src/cpus/unmoved.ts';
-import { readKernelLine } from '../../../src/host/kernel-line.ts';
+import { parseKernelLine, readKernelLine } from '../../../src/host/kernel-line.ts';
 import { RootTree } from '../../../src/host/root-tree.ts';
 import { readTasks } from '../../../src/host/tasks.ts';
 import { readTopology } from '../../../src/host/topology.ts';
@@ -191,6 +191,7 @@ describe('ghosts', () => {
       topology,
       units: [{ ...unit, cgroup: '/system.slice/a.service', slice: 'system.slice', memoryNodes: [], dropIns: [] }],
       kernelLine: readKernelLine(fake.paths, 7),
+      managerAffinity: undefined,
     });
   };
 
@@ -211,6 +212,30 @@ describe('ghosts', () => {
       ...taskFiles(11, 11, { cgroup: '0::/user.slice/u.scope\n', allowed: '0-3' }),
     });
     expect(find(fake, [0, 1, 2, 3])).toEqual([]);
+  });
+});
+
+describe('tasks that inherit CPUAffinity= of systemd itself', () => {
+  const narrow = taskFiles(10, 10, { cgroup: '0::/system.slice/a.service\n', allowed: '0-3' });
+
+  it.each([
+    ['the kernel command line', { 'proc/cmdline': 'systemd.cpu_affinity=0-3,9\n' }, [7]],
+    ['its configuration', {}, [0, 1, 2, 3, 9]],
+  ])('by %s are no ghosts', (_, files, ofManager) => {
+    using fake = host({ ...narrow, ...files });
+    const topology = readTopology(fake.paths);
+    const facts = {
+      tasks: readTasks(fake.paths),
+      groups: readGroupTree(fake.paths, topology.online),
+      topology,
+      units: [],
+      kernelLine: readKernelLine(fake.paths, 7),
+      managerAffinity: { cpus: ofManager, path: '/etc/systemd/system.conf' },
+    };
+    expect(ghosts(facts)).toEqual([]);
+    const other = { cpus: [7], path: '/etc/systemd/system.conf' };
+    const bare = { ...facts, kernelLine: parseKernelLine('quiet', 7), managerAffinity: other };
+    expect(ghosts(bare).map(({ unit }) => unit)).toEqual(['a.service']);
   });
 });
 
