@@ -1,5 +1,6 @@
 import type { PlanNote } from '../change/plan.ts';
 import { type IndexSet, intersection, isSubset, printIndexSet, without } from '../core/cpuset.ts';
+import { managerCpus } from '../host/manager-affinity.ts';
 import { ghosts } from './hold/ghosts.ts';
 import { needsBoot } from './layout.ts';
 import type { CpuFacts, ReservationRecord, UnitFacts } from './model.ts';
@@ -7,6 +8,7 @@ import { isLiveDropIn } from './own-files.ts';
 import { openTo } from './refusals.ts';
 import { listText } from './roles.ts';
 import { foreignGroups, isLoose, systemSet } from './shares.ts';
+import { lostAffinities, lostSets, shorten, shortId, threadPools } from './squeezed.ts';
 
 const impact = (text: string, items: readonly string[] = []): PlanNote => ({ severity: 'impact', text, items });
 const warning = (text: string, items: readonly string[] = []): PlanNote => ({ severity: 'warning', text, items });
@@ -23,6 +25,9 @@ export function forecast(
     ...narrowedUnits(facts, records),
     ...looseUnits(facts, record),
     ...containers(facts, records),
+    ...lostSets(facts, records),
+    ...lostAffinities(facts, records),
+    ...threadPools(facts, records),
     ...foundGhosts(facts),
     ...meddlers(facts, record),
     ...managerAffinity(facts, records),
@@ -100,7 +105,7 @@ function containers(facts: CpuFacts, records: readonly ReservationRecord[]): rea
       : [
           impact(
             `${inSystem.size} container${inSystem.size === 1 ? '' : 's'} in system.slice will share the system CPUs ${system} with all services`,
-            shorten([...inSystem].map((scope) => scope.replace(/([0-9a-f]{12})[0-9a-f]{52}/, '$1'))),
+            shorten([...inSystem].map(shortId)),
           ),
         ]),
     ...(groups.length === 0
@@ -112,14 +117,6 @@ function containers(facts: CpuFacts, records: readonly ReservationRecord[]): rea
           ),
         ]),
   ];
-}
-
-const MOST_ITEMS = 10;
-
-function shorten(items: readonly string[]): readonly string[] {
-  return items.length <= MOST_ITEMS + 1
-    ? items
-    : [...items.slice(0, MOST_ITEMS), `and ${items.length - MOST_ITEMS} more`];
 }
 
 function foundGhosts(facts: CpuFacts): readonly PlanNote[] {
@@ -162,12 +159,15 @@ function meddlers({ tasks, irqbalance }: CpuFacts, { interrupts }: ReservationRe
 }
 
 /** What PID 1 may run on is handed down to all that it starts. */
-function managerAffinity({ kernelLine }: CpuFacts, records: readonly ReservationRecord[]): readonly PlanNote[] {
-  const set = kernelLine.systemdCpuAffinity?.cpus ?? [];
+function managerAffinity(facts: CpuFacts, records: readonly ReservationRecord[]): readonly PlanNote[] {
+  const set = managerCpus(facts) ?? [];
+  const { kernelLine, managerAffinity: written } = facts;
+  const source =
+    kernelLine.systemdCpuAffinity === undefined ? `CPUAffinity= in ${written?.path}` : 'systemd.cpu_affinity=';
   const cut = records.filter(({ cpus }) => set.length > 0 && !isSubset(cpus, set));
   return cut.map(({ name, cpus }) =>
     warning(
-      `systemd.cpu_affinity= lets services start on CPUs ${listText(set)} alone: in ${name} they need CPUAffinity=${printIndexSet(cpus)} of their own`,
+      `${source} lets services start on CPUs ${listText(set)} alone: in ${name} they need CPUAffinity=${printIndexSet(cpus)} of their own`,
     ),
   );
 }
@@ -227,9 +227,16 @@ function usual({ topology }: CpuFacts, { cpus, name }: ReservationRecord): reado
 }
 
 /** What the release of a reservation does to those who are in its slice. */
-export function releaseNotes({ tasks }: CpuFacts, { name }: ReservationRecord, system: IndexSet): readonly PlanNote[] {
-  const inside = tasks.filter(({ kind, cgroup }) => kind === 'user' && cgroup?.startsWith(`/${name}/`)).length;
-  if (inside === 0) return [];
+export function releaseNotes(facts: CpuFacts, { name }: ReservationRecord, system: IndexSet): readonly PlanNote[] {
+  const lost = lostAffinities(
+    facts,
+    facts.records.filter((record) => record.name !== name),
+  );
+  const inside = facts.tasks.filter(({ kind, cgroup }) => kind === 'user' && cgroup?.startsWith(`/${name}/`)).length;
+  if (inside === 0) return lost;
   const many = inside === 1 ? 'one thread runs' : `${inside} threads run`;
-  return [impact(`${many} in ${name}: from now on anybody may run beside them, and they on CPUs ${listText(system)}`)];
+  return [
+    impact(`${many} in ${name}: from now on anybody may run beside them, and they on CPUs ${listText(system)}`),
+    ...lost,
+  ];
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { planRelease } from '../../src/cpus/release.ts';
 import { RootTree } from '../../src/host/root-tree.ts';
 import { FakeHost } from './fake-host.ts';
-import { factsOf, recordOf, taskOf } from './ground.ts';
+import { factsOf, groupOf, recordOf, set, taskOf } from './ground.ts';
 
 describe('a plan to release', () => {
   const records = [recordOf('a.slice', '2-3'), recordOf('db.slice', '6-7')];
@@ -21,6 +21,20 @@ describe('a plan to release', () => {
       },
       expect.objectContaining({ severity: 'impact', text: expect.stringMatching(/^one thread runs in db\.slice/) }),
     ]);
+  });
+
+  it('says before Linux 6.2 whose affinity goes with it', () => {
+    using host = new FakeHost();
+    const ground = { tree: new RootTree(host.root), paths: host.paths, uid: 0 };
+    const groups = {
+      version: 2 as const,
+      root: set('0-7'),
+      isolated: [],
+      groups: [groupOf('/system.slice', '0-1,4-5')],
+    };
+    const tasks = [taskOf('x', '/system.slice/x.service', { allowed: set('0') })];
+    const { notes } = planRelease(factsOf({ records, tasks, groups, kernel: [6, 1] }), ground, 'db.slice');
+    expect(notes).toContainEqual(expect.objectContaining({ severity: 'impact', items: ['x.service: 1 thread on 0'] }));
   });
 
   it('is none for a slice without a reservation', () => {

@@ -335,6 +335,19 @@ describe('what is foretold', () => {
     expect(found).toContain('docker-0123456789ab.scope');
   });
 
+  it('is what running tasks lose: sets of containers, affinities before Linux 6.2, and CPUs for their threads', async () => {
+    const groups = { version: 2 as const, root: set('0-7'), isolated: [], groups: [groupOf('/docker', '')] };
+    const docker = { ...groups, groups: [...groups.groups, groupOf('/docker/c1', '7')] };
+    const tasks = [
+      ...Array.from({ length: 8 }, () => taskOf('java', '/system.slice/java.service')),
+      taskOf('pinned', '/system.slice/pinned.service', { allowed: set('1') }),
+    ];
+    const found = await notes(factsOf({ kernel: [6, 1], groups: docker, tasks }));
+    expect(found).toContain('/docker/c1: 7 → 0-5');
+    expect(found).toContain('pinned.service: 1 thread on 1');
+    expect(found).toContain('java.service: 8 threads, 8 → 6 CPUs');
+  });
+
   it('is who meddles', async () => {
     const tasks = [
       taskOf('intel_lpmd', '/system.slice/intel_lpmd.service'),
@@ -351,6 +364,15 @@ describe('what is foretold', () => {
   it('is that services begin on the CPUs of systemd.cpu_affinity=', async () => {
     const kernelLine = parseKernelLine('systemd.cpu_affinity=0-3', 7);
     expect((await notes(factsOf({ kernelLine }))).join('\n')).toContain('CPUAffinity=6-7');
+  });
+
+  it('is that services begin on the CPUs of systemd itself by its configuration, where the kernel is told nothing', async () => {
+    const managerAffinity = { cpus: set('0-1'), path: '/etc/systemd/system.conf.d/tuned.conf' };
+    expect(await notes(factsOf({ managerAffinity }))).toContain(
+      'warning: CPUAffinity= in /etc/systemd/system.conf.d/tuned.conf lets services start on CPUs 0-1 alone: in db.slice they need CPUAffinity=6-7 of their own',
+    );
+    const kernelLine = parseKernelLine('systemd.cpu_affinity=0-7', 7);
+    expect((await notes(factsOf({ managerAffinity, kernelLine }))).join('\n')).not.toContain('lets services start');
   });
 
   it('is what stays on the payload CPUs at this level of effort', async () => {
