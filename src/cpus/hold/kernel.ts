@@ -37,7 +37,9 @@ export function kernelAction(host: Pick<HoldHost, 'paths' | 'tree'>, write = wri
         if (before[path] === undefined || readIfThere(path) === undefined) continue;
         const isSo = (): boolean => isSame(form, readIfThere(path) ?? after, after);
         if (isSo()) continue;
-        const errno = attempt(write, path, after);
+        // A line is busy while its last move is under way (assign_vector_locked, arch/x86/kernel/apic/vector.c).
+        const tryIt = (): string | undefined => attempt(write, path, after);
+        const errno = await settled(tryIt, (failure) => failure !== 'EBUSY');
         if (errno !== undefined) unmoved.set(path, errno);
         else if (!(await settled(isSo, (yes) => yes))) throw notSo(path, after);
       }

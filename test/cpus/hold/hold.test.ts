@@ -281,9 +281,13 @@ describe("the kernel's files", () => {
       writes: [25, 24].map((line) => ({ path: pathOf(line), before: '0-7', after: '0-5' })),
     };
     let isFull = true;
+    let tries = 0;
     const action = kernelAction({ paths: fake.paths, tree: new RootTree(fake.root) }, (path, text) => {
       // As of CPUs whose vectors are used up.
       if (isFull && path === pathOf(25)) throw new SlicectlError('E_NOT_IN_FORCE', '', { data: { errno: 'ENOSPC' } });
+      tries += 1;
+      // As of a line whose last move is under way.
+      if (tries === 1) throw new SlicectlError('E_NOT_IN_FORCE', '', { data: { errno: 'EBUSY' } });
       writeFileSync(path, text);
     });
     const facts = await action.facts(asked);
@@ -296,6 +300,7 @@ describe("the kernel's files", () => {
     const noted = () => readUnmoved(new RootTree(fake.root));
     expect(noted()).toEqual([{ line: 25, of: 'PCI-MSI 2-edge', to: [0, 1, 2, 3, 4, 5], errno: 'ENOSPC' }]);
     isFull = false;
+    tries = 0;
     await action.carryOut(asked, facts);
     expect(noted()).toEqual([]);
   });
