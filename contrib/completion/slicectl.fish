@@ -186,7 +186,7 @@ complete -c slicectl -n '__slicectl_options_of history' -l json -d 'print as JSO
 complete -c slicectl -n '__slicectl_options_of history' -s h -l help -d 'display help for command'
 complete -c slicectl -n '__slicectl_options_of undo' -s n -l dry-run -d 'print what would be done and do nothing'
 complete -c slicectl -n '__slicectl_options_of undo' -s y -l yes -d 'do not ask'
-complete -c slicectl -n '__slicectl_options_of undo' -l keep-changed -d 'leave files that somebody changed since as they are'
+complete -c slicectl -n '__slicectl_options_of undo' -l keep-changed -d 'leave what somebody changed since as it is'
 complete -c slicectl -n '__slicectl_options_of undo' -l root -x -a '(__fish_complete_directories)' -d 'the changes of the tree below this folder'
 complete -c slicectl -n '__slicectl_options_of undo' -l json -d 'print as JSON'
 complete -c slicectl -n '__slicectl_options_of undo' -s h -l help -d 'display help for command'

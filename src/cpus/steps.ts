@@ -1,5 +1,5 @@
 import { fileStep, removeFileStep } from '../change/file-step.ts';
-import type { FileStep, Step } from '../change/plan.ts';
+import type { ActionStep, FileStep, Step } from '../change/plan.ts';
 import { equalSets, type IndexSet, intersection, printIndexSet, without } from '../core/cpuset.ts';
 import type { HostPaths } from '../host/paths.ts';
 import type { RootTree } from '../host/root-tree.ts';
@@ -32,7 +32,8 @@ const NO_EXTRA: ExtraSteps = { stop: [], files: [], start: [] };
  * The steps from what is to what is wanted, none where all is so already:
  *
  * 1. Partitions that go or change are members again: nothing else may change around a partition (CPUs leak on 6.12).
- * 2. Files are written and systemd reads them, so that what is made from now on comes out right.
+ * 2. Files are written and systemd reads them, so that what is made from now on comes out right. systemd reads them for
+ *    a slice that is made before that, too: so what undoes it stands before the file for all slices, and comes after it.
  * 3. Units and groups get their CPUs at once: first the system's units, which bring the controller to the groups beside
  *    them, then the payload's, then those that lose their set and are widened explicitly, since the kernel leaves tasks
  *    narrow otherwise (systemd#43846).
@@ -63,7 +64,7 @@ export function stepsTo(facts: CpuFacts, wanted: Wanted, ground: StepGround, ext
   const later = laterSteps(before.system, wanted, [...written, ...removed]);
   const steps = [
     ...partitionsBack(facts, { before, wanted }),
-    ...written,
+    ...withBack(written, isOver ? [] : later),
     ...extra.files,
     ...reloads([...written, ...extra.files]),
     ...(isOver ? [] : later),
@@ -89,7 +90,11 @@ function reloads(steps: readonly Step[]): readonly Step[] {
 }
 
 /** The file for all slices reaches those that are made while the plan is carried out, and later. */
-function laterSteps(before: IndexSet, { system, all, files }: Wanted, changed: readonly FileStep[]): readonly Step[] {
+function laterSteps(
+  before: IndexSet,
+  { system, all, files }: Wanted,
+  changed: readonly FileStep[],
+): readonly (ActionStep & Step)[] {
   if (!changed.some(({ path }) => path.includes('/slice.d/'))) return [];
   const isOver = files.length === 0;
   const parameters: LaterParameters = {
@@ -110,6 +115,19 @@ function laterSteps(before: IndexSet, { system, all, files }: Wanted, changed: r
       purpose: 'no slice is left out',
     },
   ];
+}
+
+/** Before the file for all slices the step that takes back what came of it while it was there. */
+function withBack(written: readonly (FileStep & Step)[], later: readonly (ActionStep & Step)[]): readonly Step[] {
+  const at = written.findIndex(({ path }) => path.includes('/slice.d/'));
+  if (at < 0) return written;
+  const back = later.map((step) => ({
+    ...step,
+    parameters: { ...step.parameters, onlyBack: true },
+    does: 'note the slices that are there',
+    purpose: 'so that an undo knows those that came',
+  }));
+  return [...written.slice(0, at), ...back, ...written.slice(at)];
 }
 
 /** It reads its list of CPUs when it starts. */

@@ -64,6 +64,7 @@ describeWithBus('records at boot', () => {
     expect(problems).toEqual([]);
     expect(host.tree.text(SHIELD)).toContain('AllowedCPUs=0-5\n');
     expect(calls).toEqual([
+      'cpus.later',
       'reload',
       'cpus.later',
       'cpus.unit init.scope',

@@ -37,6 +37,7 @@ describe('the steps to a reservation', () => {
     using host = new FakeHost();
     expect(words(stepsOn(host, factsOf(), [recordOf('db.slice', '6-7')]))).toEqual([
       'create /etc/slicectl/reservations/db.slice.conf',
+      'note the slices that are there',
       'create slice.d/10-…',
       'create db.slice.d/zz-…',
       'create db-.slice.d/10-…',

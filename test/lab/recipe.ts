@@ -39,8 +39,8 @@ const dockerPackages = [
   'e2fsprogs',
 ];
 
-/** What of them a machine gets that is slow: containers by Docker, and no more. */
-const emulatedDockerPackages = ['docker.io', 'containerd', 'runc', 'iptables', 'busybox-static'];
+/** What of them a machine gets that is slow: containers by Docker, and no more; and what moves interrupts by itself. */
+const emulatedDockerPackages = ['docker.io', 'containerd', 'runc', 'iptables', 'busybox-static', 'irqbalance'];
 
 /** All that decides what is in a tree or a disk: equal recipes give interchangeable images. */
 export interface Recipe {

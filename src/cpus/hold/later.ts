@@ -20,7 +20,8 @@ export function laterAction(host: HoldHost): Action {
     assertAsPlanned: async () => undefined,
     facts: async () => ({ ...(await noteSlices(host, 'AllowedCPUs')) }),
     async carryOut(parameters, facts) {
-      const { before, after, all } = read(parameters);
+      const { before, after, all, onlyBack } = read(parameters);
+      if (onlyBack) return undefined;
       await pass(before, after, all);
       await tidy(facts, [before, after, all]);
       return undefined;
@@ -34,7 +35,7 @@ export function laterAction(host: HoldHost): Action {
 }
 
 function read(parameters: Parameters) {
-  const { before, after, all } = parameters as unknown as LaterParameters;
+  const { before, after, all, onlyBack = false } = parameters as unknown as LaterParameters;
   const set = (text: string): IndexSet => parseIndexSet(text, 'AllowedCPUs');
-  return { before: set(before), after: set(after), all: set(all) };
+  return { before: set(before), after: set(after), all: set(all), onlyBack };
 }

@@ -24,6 +24,8 @@ export interface LaterParameters {
   readonly before: string;
   readonly after: string;
   readonly all: string;
+  /** There for the way back alone: stands before the files, so that it is taken back when these have gone. */
+  readonly onlyBack?: boolean;
 }
 
 /** Of `cpus.group`: a top-level group that systemd did not make. */

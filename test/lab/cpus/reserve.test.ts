@@ -2,6 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectAlone, expectNoTrace, KERNEL_TOO, PAYLOAD, RESERVE, SYSTEM, strangers } from './reservation.ts';
 import { CpuLab, EVERYWHERE, NUMA_MACHINES } from './support.ts';
 
+/** Lines of devices that the kernel lets be moved, each with its CPUs; but for 0, the timer. */
+const MOVABLE_LINES = `for line in [1-9]*; do
+  ls -d $line/*/ >/dev/null 2>&1 && [ -n "$(find $line/smp_affinity_list -perm -200)" ] && echo "$line $(cat $line/smp_affinity_list)"
+done; true`;
+
 describe.each(NUMA_MACHINES)('a reservation of node 1 on $name', ({ name }) => {
   let lab: CpuLab;
   const groups: string[] = [];
@@ -10,6 +15,7 @@ describe.each(NUMA_MACHINES)('a reservation of node 1 on $name', ({ name }) => {
     lab = await CpuLab.open(name, 'reserve');
     // Docker starts slowly, and more so beside busy loops.
     for (const where of EVERYWHERE.toReversed()) groups.push((await lab.busy(where)).cgroup);
+    await lab.out('systemctl start irqbalance.service');
   });
 
   afterAll(() => lab.down());
@@ -51,6 +57,17 @@ describe.each(NUMA_MACHINES)('a reservation of node 1 on $name', ({ name }) => {
     expect(await lab.out('cat /sys/devices/virtual/workqueue/cpumask /proc/irq/default_smp_affinity')).toMatch(
       /^0*f\n0*f$/,
     );
+  });
+
+  it('tells irqbalance, which moves lines among system CPUs from then on', async () => {
+    const environment = await lab.out(`tr '\\0' '\\n' </proc/$(systemctl show -P MainPID irqbalance)/environ`);
+    expect(environment.split('\n')).toContain(`IRQBALANCE_BANNED_CPULIST=${PAYLOAD}`);
+    // It looks at all lines every ten seconds.
+    const lines = await lab.out(
+      `sleep 25; systemctl is-active --quiet irqbalance || exit; cd /proc/irq; ${MOVABLE_LINES}`,
+    );
+    expect(lines.split('\n').filter((line) => /[4-7]/.test(line.split(' ')[1] ?? ''))).toEqual([]);
+    expect(lines.split('\n').length).toBeGreaterThan(5);
   });
 
   it('has nothing to do a second time', async () => {
@@ -117,6 +134,12 @@ describe.each(NUMA_MACHINES)('a reservation of node 1 on $name', ({ name }) => {
     await lab.done(...RESERVE, '--partition', 'isolated', '--runtime');
     expect((await lab.cpuset('/payload.slice')).partition).toBe('isolated');
     await lab.busy('-.slice', { name: 'busy-looser' });
+    await expectAlone(lab);
+    // Its group goes with it, and comes back as none until somebody says so.
+    await lab.out('systemctl stop payload.slice');
+    await lab.busy('payload.slice');
+    await lab.until('grep -qx isolated /sys/fs/cgroup/payload.slice/cpuset.cpus.partition');
+    await lab.out('systemctl stop busy-payload.service');
     await expectAlone(lab);
     await lab.done('undo', '--yes');
     await expectNoTrace(lab);
