@@ -34,7 +34,7 @@ function headlines(
   if (records.length === 0) {
     const verdict = isClean
       ? 'nothing is left of earlier ones'
-      : `${count} things are left of earlier ones, or of others' sets`;
+      : `${count === 1 ? 'one thing is' : `${count} things are`} left of earlier ones, or of others' sets`;
     return paragraph('', `no CPUs are reserved (system CPUs ${system}); ${verdict}`, width);
   }
   return records

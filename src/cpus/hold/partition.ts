@@ -24,8 +24,8 @@ import { readOwnDropIns, restoreOwnDropIns } from './written.ts';
 const SINCE = 261;
 const PROPERTY = 'CPUSetPartition';
 
-/** The slice that gives back what kernel 6.12 keeps of a partition which somebody's set overlapped. */
-const SCRATCH = 'slicectl-unleak.slice';
+/** The slice that gives back what kernel 6.12 keeps of a partition which somebody's set overlapped: right below the root. */
+const SCRATCH = 'slicectl_unleak.slice';
 
 /** `cpus.partition`. The way back is always by `member`: an empty property leaves the kernel as it is. */
 export function partitionAction(host: HoldHost): Action {

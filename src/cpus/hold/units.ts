@@ -84,11 +84,14 @@ function isInFiles(host: HoldHost, parameters: Parameters): boolean {
   return equalSets(written, after) || equalSets(ownSet(host, unit, name), after);
 }
 
-/** Somebody's file that is read after ours would give the unit another set at the next reload, or boot. */
-function assertLasts({ tree }: HoldHost, parameters: Parameters): void {
+/**
+ * Somebody's file that is read after ours would give the unit another set at the next reload, or boot. Ours may still be
+ * there where they are about to go.
+ */
+function assertLasts(host: HoldHost, parameters: Parameters): void {
   const { unit, name, after } = read(parameters);
-  const written = setInFiles(tree, unit, name);
-  if (equalSets(written, after)) return;
+  const written = setInFiles(host.tree, unit, name);
+  if (equalSets(written, after) || equalSets(ownSet(host, unit, name), after)) return;
   throw new SlicectlError(
     'E_NOT_IN_FORCE',
     `the files of ${unit} give it ${name}=${printIndexSet(written)} at the next reload of systemd, not ${printIndexSet(after)}`,

@@ -7,7 +7,7 @@ import { unleakAction } from '../../../src/cpus/hold/unleak.ts';
 import { describeWithBus } from '../../fake/daemon.ts';
 import { ReservedHost } from '../reserved-host.ts';
 
-const SCRATCH = 'slicectl-unleak.slice';
+const SCRATCH = 'slicectl_unleak.slice';
 const PARAMETERS = { cpus: '4-5', all: '0-7' };
 
 /** A host that leaked 4-5. Its kernel gives them back to a partition that is dissolved, unless a group asks for them. */
