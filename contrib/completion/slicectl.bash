@@ -102,7 +102,7 @@ _slicectl() {
     'cpus show') _slicectl_offer "$cur" '--json -h --help' ;;
     'cpus reserve') _slicectl_offer "$cur" '--cpus --cores --numa-node --whole-cores --llc --avoid --for --keep --kubelet --drained --while-unit --runtime --memory-nodes --partition --irqs --workqueues --kernel-threads -n --dry-run -y --yes --json -h --help' ;;
     'cpus release') _slicectl_offer "$cur" '-n --dry-run -y --yes --ended --json -h --help' ;;
-    'cpus apply') _slicectl_offer "$cur" '-q --quiet --wait -h --help' ;;
+    'cpus apply') _slicectl_offer "$cur" '-q --quiet --partitions -h --help' ;;
     'cpus audit') _slicectl_offer "$cur" '--window --fix -n --dry-run -y --yes --watch --json --measure --cpus --limit --fifo --save --against --svg -h --help' ;;
     'history') _slicectl_offer "$cur" '--root --json -h --help' ;;
     'undo') _slicectl_offer "$cur" '-n --dry-run -y --yes --keep-changed --root --json -h --help' ;;

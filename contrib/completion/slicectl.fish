@@ -166,7 +166,7 @@ complete -c slicectl -n '__slicectl_options_of cpus release' -l ended -d 'only i
 complete -c slicectl -n '__slicectl_options_of cpus release' -l json -d 'print as JSON'
 complete -c slicectl -n '__slicectl_options_of cpus release' -s h -l help -d 'display help for command'
 complete -c slicectl -n '__slicectl_options_of cpus apply' -s q -l quiet -d 'say only what was not done'
-complete -c slicectl -n '__slicectl_options_of cpus apply' -l wait -d 'wait for a change at work to end, ten minutes at most'
+complete -c slicectl -n '__slicectl_options_of cpus apply' -l partitions -d 'only slices that are to be partitions, once no change is at work; for when one starts anew'
 complete -c slicectl -n '__slicectl_options_of cpus apply' -s h -l help -d 'display help for command'
 complete -c slicectl -n '__slicectl_options_of cpus audit' -l window -x -d 'watch for so long who runs there; 0 to leave that out'
 complete -c slicectl -n '__slicectl_options_of cpus audit' -l fix -d 'plan what mends it, and apply that'

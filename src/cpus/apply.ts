@@ -20,12 +20,21 @@ export interface Applied {
   readonly problems: readonly string[];
 }
 
+export interface ApplyRequest {
+  /** Only slices that are to be partitions: for when one has started anew. */
+  readonly partitionsOnly?: boolean;
+}
+
 /**
  * Brings the host to what the records of reservations want, for the boot: nothing of it goes into the journal, since it
  * is no change but the state that one left. A step that fails does not keep the others. May be repeated.
  * `E_LOCKED` and `E_INTERRUPTED` as any change, `E_REFUSED` where this host cannot hold reservations.
  */
-export async function applyRecords(host: CpuHost & Asker, context: ChangeContext): Promise<Applied> {
+export async function applyRecords(
+  host: CpuHost & Asker,
+  context: ChangeContext,
+  { partitionsOnly = false }: ApplyRequest = {},
+): Promise<Applied> {
   const lock = lockStore(context.store, 'cpus apply');
   try {
     assertNoneInterrupted(context);
@@ -35,10 +44,24 @@ export async function applyRecords(host: CpuHost & Asker, context: ChangeContext
       const { reason, hint } = refusal;
       throw new SlicectlError('E_REFUSED', reason, { ...(hint !== undefined && { hint }) });
     }
-    return await doAll(context, stepsTo(facts, withAbsentGroups(facts, wantedFor(facts, facts.records)), host));
+    const wanted = withAbsentGroups(facts, wantedFor(facts, facts.records));
+    const steps = stepsTo(facts, wanted, host);
+    return await doAll(context, partitionsOnly ? steps.filter(isOfPartition(wanted)) : steps);
   } finally {
     lock.release();
   }
+}
+
+/**
+ * What a payload slice lost that was stopped and has started again. Not what came beside it since: that an undo could not
+ * know.
+ */
+function isOfPartition({ partitions }: Wanted): (step: Step) => boolean {
+  const units = new Set(partitions.map(({ unit }) => unit));
+  return (step) =>
+    step.kind === 'action' &&
+    ['cpus.unit', 'cpus.partition'].includes(step.action) &&
+    units.has(String(step.parameters.unit));
 }
 
 /** Who makes these groups later finds them confined: Docker's cgroupfs driver starts containers in `/docker`, say. */

@@ -29,7 +29,7 @@ After=dbus.socket ${BOOT_UNIT}
 
 [Service]
 Type=oneshot
-ExecStart=${execLine([...program, 'cpus', 'apply', '--quiet', '--wait'])}
+ExecStart=${execLine([...program, 'cpus', 'apply', '--quiet', '--partitions'])}
 `;
 }
 

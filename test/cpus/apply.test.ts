@@ -91,6 +91,16 @@ describeWithBus('records at boot', () => {
     ]);
   });
 
+  it('give a slice that started anew its partition back, and nobody else anything', async () => {
+    await using host = await ReservedHost.open();
+    await host.hold();
+    host.files.write({ [DB_RECORD]: `${DB_TEXT}CPUSetPartition=root\n` });
+    host.group('user.slice', '').group('db.slice', '');
+    const { context, calls } = bootOf(host);
+    expect(await applyRecords(host, context, { partitionsOnly: true })).toMatchObject({ problems: [] });
+    expect(calls).toEqual(['cpus.unit db.slice', 'cpus.partition db.slice']);
+  });
+
   it('leave nothing in the journal and nothing beside the files', async () => {
     await using host = await ReservedHost.open();
     host.files.write({ [DB_RECORD]: DB_TEXT });

@@ -166,7 +166,7 @@ describe('a payload slice that starts anew', () => {
   it('has its partition brought back where systemd does not know it', () => {
     const found = files(factsOf(), record);
     expect(found[drop]).toContain('[Unit]; Wants=slicectl-cpus-again.service; Before=slicectl-cpus-again.service');
-    expect(found[again]).toContain('ExecStart=/usr/bin/node /opt/slicectl/main.js cpus apply --quiet --wait');
+    expect(found[again]).toContain('ExecStart=/usr/bin/node /opt/slicectl/main.js cpus apply --quiet --partitions');
     expect(files(factsOf(), { ...record, runtime: true })[`${RUN}/slicectl-cpus-again.service`]).toBeDefined();
   });
 

@@ -9,7 +9,7 @@ import { whenFree } from './when-free.ts';
 
 export interface ApplyOptions {
   readonly quiet?: boolean;
-  readonly wait?: boolean;
+  readonly partitions?: boolean;
 }
 
 /** A reservation widens or narrows many units, each with a proof. */
@@ -18,12 +18,12 @@ const PATIENCE_MS = 600_000;
 const NOT_HELD = 3;
 
 /** `slicectl cpus apply`: 0 where all reservations hold, 3 where not. */
-export async function applyAll({ quiet, wait }: ApplyOptions): Promise<number> {
+export async function applyAll({ quiet, partitions = false }: ApplyOptions): Promise<number> {
   const host = await openHost({ self: readSelf() });
   try {
     const context = contextOf(host, await cpuMeans(host));
-    const once = () => applyRecords(cpuHostOf(host), context);
-    const { done, problems } = await (wait ? whenFree(once, PATIENCE_MS) : once());
+    const once = () => applyRecords(cpuHostOf(host), context, { partitionsOnly: partitions });
+    const { done, problems } = await (partitions ? whenFree(once, PATIENCE_MS) : once());
     if (!quiet) print(done.map((line) => `${visible(line)}\n`).join(''));
     for (const problem of problems) tell(`slicectl: not done: ${visible(problem)}\n`);
     if (!quiet && done.length === 0 && problems.length === 0) print('all is as the reservations want it\n');

@@ -84,7 +84,10 @@ function applyCommand(done: (ending: Ending) => void): Command {
   return new Command('apply')
     .description('bring the host to what its reservations want, for the boot; 3 where that fails')
     .option('-q, --quiet', 'say only what was not done')
-    .option('--wait', 'wait for a change at work to end, ten minutes at most')
+    .option(
+      '--partitions',
+      'only slices that are to be partitions, once no change is at work; for when one starts anew',
+    )
     .action(async (options: ApplyOptions) => {
       const { applyAll } = await import('../commands/cpus-apply.ts');
       done(await applyAll(options));

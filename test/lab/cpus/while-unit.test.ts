@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chosen } from '../chosen.ts';
@@ -12,6 +13,13 @@ const RECORD = '/run/slicectl/reservations/vm_db.slice.conf';
 const SERVICE = 'slicectl-while-vm_db.service';
 const PID = '/run/libvirt/qemu/db.pid';
 const HOOK = '/etc/libvirt/hooks/qemu';
+
+const HOOKS = join(import.meta.dirname, '../../../contrib/hooks');
+const DB_SERVICE = `[Service]
+ExecStart=/usr/bin/sleep infinity
+Restart=on-failure
+TimeoutStartSec=600
+`;
 
 /** The scope that machined makes for the guest db that is the nth to start. */
 const scope = (nth: number): string => `machine-qemu\\x2d${nth}\\x2ddb.scope`;
@@ -54,7 +62,7 @@ describe.each(MACHINES)('a reservation while a unit runs on %s', (name) => {
   beforeAll(async () => {
     lab = await CpuLab.open(name, 'while');
     await lab.out('mkdir -p /etc/libvirt/hooks');
-    await lab.push(join(import.meta.dirname, '../../../contrib/hooks/libvirt-qemu'), HOOK);
+    await lab.push(join(HOOKS, 'libvirt-qemu'), HOOK);
     await lab.out(`chmod 755 ${HOOK}`);
     await lab.write('/etc/slicectl/guests/db', `--cpus\n${PAYLOAD}\n--for\nvm_db.slice\n`);
   });
@@ -99,6 +107,27 @@ describe.each(MACHINES)('a reservation while a unit runs on %s', (name) => {
       until [ "$(cat /sys/fs/cgroup/init.scope/cpuset.cpus 2>/dev/null)" = ${SYSTEM} ]; do sleep 0.1; done
       kill -KILL $reserve
       systemctl stop '${scope(2)}'`);
+    await released();
+    await expectNothing();
+  });
+
+  it('is kept for a service of the drop-in over a crash that Restart= mends, and given back when it is stopped', async () => {
+    const dropIn = readFileSync(join(HOOKS, 'while-unit.conf'), 'utf8');
+    const mine = dropIn.replaceAll('db.slice', 'vm_db.slice').replace('--cpus 2-3,6-7', `--cpus ${PAYLOAD}`);
+    expect(mine).not.toBe(dropIn);
+    await lab.write('/etc/systemd/system/db.service.d/while-unit.conf', mine);
+    await lab.write('/etc/systemd/system/db.service', DB_SERVICE);
+    const main = `systemctl show --property=MainPID --value db.service >${PID}`;
+    await lab.out(`systemctl daemon-reload; systemctl start db.service; ${main}`, { timeoutMs: 300_000 });
+    await expectHeld();
+    await lab.out(`kill -SEGV $(cat ${PID})`);
+    await lab.until(
+      'test "$(systemctl show --property=NRestarts,ActiveState --value db.service | xargs)" = "1 active"',
+    );
+    await lab.until(`systemctl is-active --quiet ${SERVICE}`);
+    await lab.out(main);
+    await expectHeld();
+    await lab.out('systemctl stop db.service');
     await released();
     await expectNothing();
   });
