@@ -49,6 +49,9 @@ describe.each(UNDO_MACHINES)('a reservation that is undone on $name', ({ name, s
     await expectAlone(lab);
     await lab.reboot();
     await lab.until('systemctl is-active slicectl-cpus.service');
+    // Docker makes its group when it starts a container, and finds it there.
+    expect((await lab.cpuset('/docker')).asked).toBe('0-3');
+    await lab.busy('docker-cgroupfs', { name: 'busy-again' });
     for (const where of ['user', 'late.slice', 'system.slice'] as const) await lab.busy(where);
     expect((await lab.masks()).filter(({ cgroup }) => cgroup === '/busy-root.service')).toContainEqual(
       expect.objectContaining({ comm: 'busy', allowed: [0, 1, 2, 3] }),
