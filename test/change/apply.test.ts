@@ -565,7 +565,11 @@ describe('actions', () => {
   });
 
   it('leave what somebody did since and are content with that where it is to be kept, also after an undo that was not', async () => {
-    const steps = [...host.file('/etc/docker.conf', 'systemd\n'), turn('irq', 'all', 'few'), turn('cpus', 'all', 'one')];
+    const steps = [
+      ...host.file('/etc/docker.conf', 'systemd\n'),
+      turn('irq', 'all', 'few'),
+      turn('cpus', 'all', 'one'),
+    ];
     const { id } = await apply(host.plan(steps), host.context());
     host.setKnob('irq', 'one');
     const stuck = await errorOf(undo(id, host.context()));

@@ -16,8 +16,12 @@ const SETS: Sets = { all: '0-3', system: '0-1', payload: '2-3' };
 const RESERVE = ['cpus', 'reserve', '--cpus', SETS.payload, '--for', 'payload.slice', '--yes'];
 const LIMIT_MS = 3_600_000;
 
-/** Work of each kind that is there before: in slices, in the root slice, and in a group that systemd did not make. */
-const WORK = `service() { systemd-run --quiet --slice=$1 --unit=$2 sleep infinity; }
+/**
+ * Work of each kind that is there before: in slices, in the root slice, and in a group that systemd did not make. And the
+ * lock of leases, which the first job that asks for cores leaves in /run, and any reservation.
+ */
+const WORK = `slicectl run --quiet --exclusive 1 -- true
+  service() { systemd-run --quiet --slice=$1 --unit=$2 sleep infinity; }
   service early.slice early; service system-deep.slice deep; service user.slice person; service -.slice loose
   mkdir /sys/fs/cgroup/foreign
   setsid sleep infinity >/dev/null 2>&1 </dev/null & echo $! >/sys/fs/cgroup/foreign/cgroup.procs`;
