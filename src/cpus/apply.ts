@@ -6,8 +6,11 @@ import { lockStore } from '../change/journal.ts';
 import type { Step } from '../change/plan.ts';
 import { assertAllKnown, carryOut, factsOf } from '../change/steps.ts';
 import { SlicectlError } from '../core/errors.ts';
+import { readCpus } from '../host/machine.ts';
 import { readCpuFacts } from './facts.ts';
+import { readGroupTree } from './groups.ts';
 import type { CpuFacts, Wanted } from './model.ts';
+import { readRecords } from './record.ts';
 import { type Asker, hostRefusals } from './refusals.ts';
 import type { CpuHost } from './show.ts';
 import { stepsTo } from './steps.ts';
@@ -50,6 +53,25 @@ export async function applyRecords(
   } finally {
     lock.release();
   }
+}
+
+/**
+ * Gives payload slices that started anew their partitions back. One that starts while this is at work has nobody else:
+ * systemd takes the start of a unit that is starting for the same one. So it looks again at the end.
+ */
+export async function applyPartitions(host: CpuHost & Asker, context: ChangeContext): Promise<Applied> {
+  for (;;) {
+    const applied = await applyRecords(host, context, { partitionsOnly: true });
+    if (applied.problems.length > 0 || !hasLostPartition(host)) return applied;
+  }
+}
+
+function hasLostPartition({ paths, tree }: CpuHost): boolean {
+  const groups = readGroupTree(paths, readCpus(paths).online)?.groups ?? [];
+  return readRecords(tree).some(({ name, partition }) => {
+    const group = groups.find(({ path }) => path === `/${name}`);
+    return partition !== undefined && group?.partition !== undefined && group.partition.type !== partition;
+  });
 }
 
 /**

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { ChangeContext } from '../../src/change/engine.ts';
 import { Journal, listChanges, lockStore, openStore } from '../../src/change/journal.ts';
+import type { Action } from '../../src/change/plan.ts';
 import type { UnitControl } from '../../src/change/units.ts';
 import { SlicectlError } from '../../src/core/errors.ts';
-import { applyRecords } from '../../src/cpus/apply.ts';
+import { applyPartitions, applyRecords } from '../../src/cpus/apply.ts';
 import { DISK } from '../../src/host/disk.ts';
 import { readSelf } from '../../src/host/self.ts';
 import { describeWithBus } from '../fake/daemon.ts';
@@ -99,6 +100,23 @@ describeWithBus('records at boot', () => {
     const { context, calls } = bootOf(host);
     expect(await applyRecords(host, context, { partitionsOnly: true })).toMatchObject({ problems: [] });
     expect(calls).toEqual(['cpus.unit db.slice', 'cpus.partition db.slice']);
+  });
+
+  it('are looked at again where a slice started anew while others got their partition back', async () => {
+    await using host = await ReservedHost.open();
+    await host.hold();
+    host.files.write({ [DB_RECORD]: `${DB_TEXT}CPUSetPartition=root\n` });
+    const { context, calls } = bootOf(host);
+    // The kernel has the partition after the second time only, as if the slice had been stopped after the first.
+    const partition = context.actions['cpus.partition'] as Action;
+    const carryOut: Action['carryOut'] = async (parameters, facts) => {
+      const isSecond = calls.includes('cpus.partition db.slice');
+      if (isSecond) host.files.write({ 'sys/fs/cgroup/db.slice/cpuset.cpus.partition': 'root\n' });
+      return partition.carryOut(parameters, facts);
+    };
+    const actions = { ...context.actions, 'cpus.partition': { ...partition, carryOut } };
+    await applyPartitions(host, { ...context, actions });
+    expect(calls).toEqual(['cpus.partition db.slice', 'cpus.partition db.slice']);
   });
 
   it('leave nothing in the journal and nothing beside the files', async () => {

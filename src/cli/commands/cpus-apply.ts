@@ -1,4 +1,4 @@
-import { applyRecords } from '../../cpus/apply.ts';
+import { applyPartitions, applyRecords } from '../../cpus/apply.ts';
 import { closeHost, openHost } from '../../drivers/hosts.ts';
 import { readSelf } from '../../host/self.ts';
 import { print, tell } from '../output.ts';
@@ -22,8 +22,10 @@ export async function applyAll({ quiet, partitions = false }: ApplyOptions): Pro
   const host = await openHost({ self: readSelf() });
   try {
     const context = contextOf(host, await cpuMeans(host));
-    const once = () => applyRecords(cpuHostOf(host), context, { partitionsOnly: partitions });
-    const { done, problems } = await (partitions ? whenFree(once, PATIENCE_MS) : once());
+    const at = cpuHostOf(host);
+    const { done, problems } = await (partitions
+      ? whenFree(() => applyPartitions(at, context), PATIENCE_MS)
+      : applyRecords(at, context));
     if (!quiet) print(done.map((line) => `${visible(line)}\n`).join(''));
     for (const problem of problems) tell(`slicectl: not done: ${visible(problem)}\n`);
     if (!quiet && done.length === 0 && problems.length === 0) print('all is as the reservations want it\n');
