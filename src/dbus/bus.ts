@@ -82,7 +82,13 @@ function authenticate(socket: Socket, timeoutMs: number): Promise<void> {
 function wireOver(socket: Socket): Wire {
   return {
     send(serial, call) {
-      socket.write(encode(serial, call));
+      const data = encode(serial, call);
+      // What is asked in one turn goes out in one system call.
+      if (socket.writableCorked === 0) {
+        socket.cork();
+        queueMicrotask(() => socket.uncork());
+      }
+      socket.write(data);
     },
     end() {
       // end() first, so that what was written is still sent; destroy() alone would drop it.
