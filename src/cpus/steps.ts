@@ -64,7 +64,7 @@ export function stepsTo(facts: CpuFacts, wanted: Wanted, ground: StepGround, ext
   const later = laterSteps(before.system, wanted, [...written, ...removed]);
   const steps = [
     ...partitionsBack(facts, { before, wanted }),
-    ...withBack(written, isOver ? [] : later),
+    ...withBack(written, wanted, isOver ? [] : later),
     ...extra.files,
     ...reloads([...written, ...extra.files]),
     ...(isOver ? [] : later),
@@ -118,12 +118,19 @@ function laterSteps(
 }
 
 /** Before the file for all slices the step that takes back what came of it while it was there. */
-function withBack(written: readonly (FileStep & Step)[], later: readonly (ActionStep & Step)[]): readonly Step[] {
+function withBack(
+  written: readonly (FileStep & Step)[],
+  wanted: Wanted,
+  later: readonly (ActionStep & Step)[],
+): readonly Step[] {
   const at = written.findIndex(({ path }) => path.includes('/slice.d/'));
   if (at < 0) return written;
+  const units: LaterParameters['units'] = wanted.units
+    .filter(({ unit }) => written.some(({ path }) => path.includes(`/${unit}.d/`)))
+    .map(({ unit, cpus }) => ({ unit, cpus: printIndexSet(cpus) }));
   const back = later.map((step) => ({
     ...step,
-    parameters: { ...step.parameters, onlyBack: true },
+    parameters: { ...step.parameters, onlyBack: true, units },
     does: 'note the slices that are there',
     purpose: 'so that an undo knows those that came',
   }));

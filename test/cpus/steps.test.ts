@@ -53,6 +53,21 @@ describe('the steps to a reservation', () => {
     ]);
   });
 
+  it('know for the way back which units get sets by the files alone, before their own step', () => {
+    using host = new FakeHost();
+    const steps = stepsOn(host, factsOf(), [recordOf('db.slice', '6-7')]);
+    expect(steps.find((step) => step.kind === 'action')).toMatchObject({
+      action: 'cpus.later',
+      parameters: {
+        onlyBack: true,
+        units: [
+          { unit: 'init.scope', cpus: '0-5' },
+          { unit: 'db.slice', cpus: '6-7' },
+        ],
+      },
+    });
+  });
+
   it('are none where it holds', () => {
     using host = new FakeHost();
     const records = [

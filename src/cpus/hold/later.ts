@@ -3,7 +3,7 @@ import { equalSets, type IndexSet, parseIndexSet } from '../../core/cpuset.ts';
 import type { HoldHost } from './host.ts';
 import { noteSlices, type SliceDropIns, tidySlices } from './leftovers.ts';
 import type { LaterParameters } from './parameters.ts';
-import { confineLate, sweepSlices } from './sweep.ts';
+import { confineLate, giveByFiles, sweepSlices } from './sweep.ts';
 
 /** `cpus.later`. May stand twice in a plan: what comes while files go is found only after they have gone. */
 export function laterAction(host: HoldHost): Action {
@@ -27,15 +27,17 @@ export function laterAction(host: HoldHost): Action {
       return undefined;
     },
     async takeBack(parameters, facts) {
-      const { before, after, all } = read(parameters);
+      const { before, after, all, units } = read(parameters);
       await pass(after, before, all);
+      for (const { unit, cpus } of units) await giveByFiles(host, unit, 'AllowedCPUs', { from: cpus, all });
       await tidy(facts, [before, after, all]);
     },
   };
 }
 
 function read(parameters: Parameters) {
-  const { before, after, all, onlyBack = false } = parameters as unknown as LaterParameters;
+  const { before, after, all, onlyBack = false, units = [] } = parameters as unknown as LaterParameters;
   const set = (text: string): IndexSet => parseIndexSet(text, 'AllowedCPUs');
-  return { before: set(before), after: set(after), all: set(all), onlyBack };
+  const withSets = units.map(({ unit, cpus }) => ({ unit, cpus: set(cpus) }));
+  return { before: set(before), after: set(after), all: set(all), onlyBack, units: withSets };
 }

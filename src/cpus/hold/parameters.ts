@@ -26,6 +26,8 @@ export interface LaterParameters {
   readonly all: string;
   /** There for the way back alone: stands before the files, so that it is taken back when these have gone. */
   readonly onlyBack?: boolean;
+  /** Units that these files give sets of their own, which a reload brings before their step does. */
+  readonly units?: readonly { readonly unit: string; readonly cpus: string }[];
 }
 
 /** Of `cpus.group`: a top-level group that systemd did not make. */

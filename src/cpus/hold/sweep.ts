@@ -44,6 +44,24 @@ export async function confineLate(host: HoldHost, name: SetName, set: IndexSet):
   }
 }
 
+/** Gives a unit that still has a set whose file has gone what its files say now, or all. */
+export async function giveByFiles(
+  host: HoldHost,
+  unit: string,
+  name: SetName,
+  { from, all }: { readonly from: IndexSet; readonly all: IndexSet },
+): Promise<void> {
+  const loaded = await readLoaded(host, unit, name);
+  if (loaded?.cgroup === undefined) return;
+  const asked = new GroupSets(host.paths, name).asked(loaded.cgroup) ?? [];
+  if (!equalSets(loaded.property, from) && !equalSets(asked, from)) return;
+  const written = setInFiles(host.tree, unit, name);
+  if (equalSets(written, from)) return;
+  await keepingOwn(host, unit, name, () =>
+    written.length === 0 ? widen(host, unit, name, { all, left: from }) : confine(host, unit, name, written),
+  );
+}
+
 async function slicesWith(host: HoldHost, { name, from, below }: Sweep): Promise<readonly string[]> {
   const groups = new GroupSets(host.paths, name);
   const prefix = below?.replace(/\.slice$/, '-');
