@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { baseOf, type MachineSpec } from './catalogue.ts';
 import { diskOf } from './image.ts';
@@ -49,8 +50,13 @@ export async function ensureWarm(spec: MachineSpec, image: string, say: (line: s
     mkdirSync(partial, { mode: 0o700 });
     const { disks, state } = warmOf(partial);
     await makeDisks(image, disks);
-    await save(command(disks), join(partial, 'monitor'), state);
-    rmSync(join(partial, 'monitor'), { force: true });
+    // A socket's path has 107 bytes at most (unix(7)), which names of machines and hashes exceed in the cache.
+    const own = mkdtempSync(join(tmpdir(), 'slicectl-lab-'));
+    try {
+      await save(command(disks), join(own, 'monitor'), state);
+    } finally {
+      rmSync(own, { recursive: true });
+    }
     renameSync(partial, folder);
     say(`saved ${base} after ${Math.round((Date.now() - started) / 1000)} s`);
     return warmOf(folder);
