@@ -57,13 +57,17 @@ export async function applyRecords(
 
 /**
  * Gives payload slices that started anew their partitions back. One that starts while this is at work has nobody else:
- * systemd takes the start of a unit that is starting for the same one. So it looks again at the end.
+ * systemd takes the start of a unit that is starting for the same one. So it looks again at the end. Where none is lost,
+ * as after the change that started the slice itself, it is in nobody's way.
  */
 export async function applyPartitions(host: CpuHost & Asker, context: ChangeContext): Promise<Applied> {
-  for (;;) {
+  const done: string[] = [];
+  while (hasLostPartition(host)) {
     const applied = await applyRecords(host, context, { partitionsOnly: true });
-    if (applied.problems.length > 0 || !hasLostPartition(host)) return applied;
+    done.push(...applied.done);
+    if (applied.problems.length > 0) return { done, problems: applied.problems };
   }
+  return { done, problems: [] };
 }
 
 function hasLostPartition({ paths, tree }: CpuHost): boolean {

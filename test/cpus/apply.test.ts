@@ -102,6 +102,16 @@ describeWithBus('records at boot', () => {
     expect(calls).toEqual(['cpus.unit db.slice', 'cpus.partition db.slice']);
   });
 
+  it("are in nobody's way where no partition is lost", async () => {
+    await using host = await ReservedHost.open();
+    await host.hold();
+    const { context, calls } = bootOf(host);
+    const lock = lockStore(context.store, 'undo');
+    expect(await applyPartitions(host, context)).toEqual({ done: [], problems: [] });
+    lock.release();
+    expect(calls).toEqual([]);
+  });
+
   it('are looked at again where a slice started anew while others got their partition back', async () => {
     await using host = await ReservedHost.open();
     await host.hold();

@@ -140,6 +140,7 @@ describe.each(NUMA_MACHINES)('a reservation of node 1 on $name', ({ name }) => {
     await lab.busy('payload.slice');
     await lab.until('grep -qx isolated /sys/fs/cgroup/payload.slice/cpuset.cpus.partition');
     await lab.out('systemctl stop busy-payload.service');
+    await lab.until('test "$(systemctl show -P ActiveState slicectl-cpus-again.service)" = inactive');
     await expectAlone(lab);
     await lab.done('undo', '--yes');
     await expectNoTrace(lab);
