@@ -5,15 +5,28 @@ import { capture, sleep } from './process.ts';
 import { readRecord } from './record.ts';
 import { untilSettled } from './settled.ts';
 
+/**
+ * QEMU that emulates several CPUs hangs now and then in a restart of Linux 7.2, before the first line of its console. A boot
+ * that hangs by what is on the disk hangs after the reset, too.
+ */
+const SILENT_MS = 330_000;
+
 /** Reboots a machine by its own systemd and waits until it is ready again. */
 export async function reboot(spec: MachineSpec): Promise<void> {
   const signal = AbortSignal.timeout(adapterOf(spec).bootTimeoutMs);
   const before = await bootTime(spec);
   await ask(spec, ['systemctl', '--no-block', 'reboot']);
+  const silentAt = Date.now() + SILENT_MS;
+  let isReset = false;
   // The host's boot id is that of a container too, so the start of PID 1 tells one boot from another.
   while (!signal.aborted) {
     const now = await bootTime(spec);
     if (now !== '' && now !== before) break;
+    const record = readRecord(spec.name);
+    if (!isReset && Date.now() > silentAt && record !== undefined) {
+      isReset = true;
+      await adapterOf(spec).reset?.(record);
+    }
     await sleep(500);
   }
   const record = readRecord(spec.name);
