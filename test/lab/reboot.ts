@@ -6,8 +6,8 @@ import { readRecord } from './record.ts';
 import { untilSettled } from './settled.ts';
 
 /**
- * QEMU that emulates several CPUs hangs now and then in a restart of Linux 7.2, before the first line of its console. A boot
- * that hangs by what is on the disk hangs after the reset, too.
+ * A machine with Linux 7.2 was seen twice to print nothing after its restart, while QEMU was busy. Why is not known; a boot
+ * that hangs each time by what is on the disk hangs after the reset, too. That one was needed is told.
  */
 const SILENT_MS = 330_000;
 
@@ -25,6 +25,7 @@ export async function reboot(spec: MachineSpec): Promise<void> {
     const record = readRecord(spec.name);
     if (!isReset && Date.now() > silentAt && record !== undefined) {
       isReset = true;
+      console.error(`lab: ${spec.name} was silent for ${SILENT_MS / 1000} s after its restart, and is reset`);
       await adapterOf(spec).reset?.(record);
     }
     await sleep(500);
