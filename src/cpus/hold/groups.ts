@@ -12,8 +12,7 @@ import { GroupSets, KINDS } from './sets.ts';
 import { settled } from './settle.ts';
 
 /** `cpus.group`: through the kernel's file, since systemd does not know the group. One that is gone is done. */
-export function groupAction(host: HoldHost): Action {
-  const { paths } = host;
+export function groupAction({ paths }: Pick<HoldHost, 'paths'>): Action {
   const askedAt = (path: string): IndexSet | undefined => new GroupSets(paths, 'AllowedCPUs').asked(path);
   const put = (path: string, set: IndexSet): void =>
     writeKernel(`${new GroupSets(paths, 'AllowedCPUs').mount}${path}/cpuset.cpus`, printIndexSet(set));
@@ -59,9 +58,11 @@ export function groupAction(host: HoldHost): Action {
 
   return {
     async assertAsPlanned(parameters) {
-      const { path, before } = read(parameters);
+      const { path, before, all } = read(parameters);
       const asked = askedAt(path) ?? [];
-      if (!isThere(path) || equalSets(asked, before)) return;
+      // All, as an undo leaves it, is the same as nothing, which is what there is once systemd drops the controller.
+      const isOpenSet = (set: IndexSet): boolean => set.length === 0 || equalSets(set, all);
+      if (!isThere(path) || equalSets(asked, before) || [asked, before].every(isOpenSet)) return;
       throw new SlicectlError('E_CHANGED', `${path} asks for CPUs ${printIndexSet(asked)} now; nothing was written`, {
         hint: 'make the plan again',
         data: { path },

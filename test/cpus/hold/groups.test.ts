@@ -1,8 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { SystemdLink } from '../../../src/backend/systemd-link.ts';
 import { groupAction } from '../../../src/cpus/hold/groups.ts';
-import { RootTree } from '../../../src/host/root-tree.ts';
 import { FakeHost, GUEST_8 } from '../fake-host.ts';
 
 const PATH = '/lxc';
@@ -21,12 +19,7 @@ function host(files: Readonly<Record<string, string>>): FakeHost {
   });
 }
 
-const actionOn = (fake: FakeHost) =>
-  groupAction({
-    paths: fake.paths,
-    tree: new RootTree(fake.root),
-    link: new SystemdLink('system', { uid: 0, env: {} }),
-  });
+const actionOn = ({ paths }: FakeHost) => groupAction({ paths });
 
 describe('the CPUs of a group that systemd did not make', () => {
   const file = 'sys/fs/cgroup/lxc/cpuset.cpus';
@@ -60,5 +53,21 @@ describe('the CPUs of a group that systemd did not make', () => {
     using fake = host({ [file]: '0-5\n', [`${file}.effective`]: '0-5\n' });
     await actionOn(fake).carryOut(parameters('0-5', ''), {});
     expect(readFileSync(`${fake.root}/${file}`, 'utf8')).toMatch(/^0-7/);
+  });
+
+  it.each([
+    ['the controller has gone', {}],
+    ['nothing is asked for', { [file]: '\n' }],
+  ])('were all in the plan, and are as planned when %s since', async (_, files) => {
+    using fake = host(files);
+    await expect(actionOn(fake).assertAsPlanned(parameters('0-7', '0-3'))).resolves.toBeUndefined();
+  });
+
+  it('are not as planned once somebody gives the group others', async () => {
+    using fake = host({ [file]: '0-5\n' });
+    await expect(actionOn(fake).assertAsPlanned(parameters('0-7', '0-3'))).rejects.toMatchObject({
+      code: 'E_CHANGED',
+      message: '/lxc asks for CPUs 0-5 now; nothing was written',
+    });
   });
 });
