@@ -2,13 +2,14 @@ import type { PlanNote } from '../change/plan.ts';
 import { type IndexSet, intersection, isSubset, printIndexSet, without } from '../core/cpuset.ts';
 import { managerCpus } from '../host/manager-affinity.ts';
 import { ghosts } from './hold/ghosts.ts';
+import { staysOpened } from './isolated-steps.ts';
 import { needsBoot } from './layout.ts';
 import type { CpuFacts, ReservationRecord, UnitFacts } from './model.ts';
 import { isLiveDropIn } from './own-files.ts';
 import { openTo } from './refusals.ts';
 import { listText } from './roles.ts';
 import { foreignGroups, isLoose, systemSet } from './shares.ts';
-import { lostAffinities, lostSets, shorten, shortId, threadPools } from './squeezed.ts';
+import { lostAffinities, lostSets, movedOffIsolated, shorten, shortId, threadPools } from './squeezed.ts';
 
 const impact = (text: string, items: readonly string[] = []): PlanNote => ({ severity: 'impact', text, items });
 const warning = (text: string, items: readonly string[] = []): PlanNote => ({ severity: 'warning', text, items });
@@ -27,6 +28,8 @@ export function forecast(
     ...containers(facts, records),
     ...lostSets(facts, records),
     ...lostAffinities(facts, records),
+    ...movedOffIsolated(facts, records),
+    ...staysOpened(facts),
     ...threadPools(facts, records),
     ...foundGhosts(facts),
     ...meddlers(facts, record),

@@ -114,8 +114,10 @@ export interface UnitFacts extends UnitCpus {
 export interface Wanted {
   /** Includes CPUs that are offline, so that they are among them when they come. */
   readonly system: IndexSet;
-  /** What an undo of everything widens to: all possible CPUs, without those of `isolcpus=`. */
+  /** What there is to divide: all possible CPUs, without those of `isolcpus=`. */
   readonly all: IndexSet;
+  /** What an undo of everything widens to: all possible CPUs, so that who is pinned to any has it again. */
+  readonly open: IndexSet;
   /** Top-level slices that get no CPUs of ours: those of `--keep`, and that of the kubelet's pods. */
   readonly left: readonly string[];
   /** Drop-ins and further files. What lies there beside them and is ours, is not wanted. */

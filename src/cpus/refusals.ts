@@ -1,6 +1,7 @@
 import type { Refusal } from '../change/plan.ts';
 import { type IndexSet, intersection, isSubset, printIndexSet } from '../core/cpuset.ts';
 import { sliceLevels } from '../core/unit-name.ts';
+import { isBefore } from './kernel-version.ts';
 import { kubeletConflict } from './kubelet/conflict.ts';
 import { type JobCpus, jobRefusals } from './lease/jobs.ts';
 import { PLAIN_LEASE } from './lease/lease.ts';
@@ -133,10 +134,6 @@ function isBesideSlices(unit: Pick<UnitFacts, 'name' | 'slice'>): boolean {
 /** Partitions of cgroup v2 as types: `root` and `isolated` (cgroup-v2.rst). */
 const ISOLATED_KERNEL = [6, 1] as const;
 const ISOLATED_ON_ISOLCPUS_KERNEL = [7, 2] as const;
-
-function isBefore(kernel: CpuFacts['kernel'], [major, minor]: readonly [number, number]): boolean {
-  return kernel[0] < major || (kernel[0] === major && kernel[1] < minor);
-}
 
 function partitionRefusals(facts: CpuFacts, { record, records }: Intent): readonly Refusal[] {
   const { topology, kernel, groups, units } = facts;

@@ -1,8 +1,9 @@
 import type { PlanNote } from '../change/plan.ts';
 import { equalSets, type IndexSet, intersection, isSubset, printIndexSet } from '../core/cpuset.ts';
 import type { GroupCpus } from './groups.ts';
-import { narrowTasks } from './hold/ghosts.ts';
+import { type Ghost, narrowTasks } from './hold/ghosts.ts';
 import { canRun } from './hold/masks.ts';
+import { keepsAffinity } from './kernel-version.ts';
 import type { CpuFacts, ReservationRecord } from './model.ts';
 import { listText } from './roles.ts';
 import { foreignGroups, roleOf, shareOf, systemSet } from './shares.ts';
@@ -71,26 +72,42 @@ const above = (path: string): string => path.slice(0, path.lastIndexOf('/'));
 const isTop = (path: string): boolean => above(path) === '';
 const topOf = (path: string): string => /^\/[^/]*/.exec(path)?.[0] ?? path;
 
-/** A change of a cpuset overwrote own affinities for good before this (da019032819a, sched: Enforce user requested affinity). */
-const KEEPS_AFFINITY = [6, 2] as const;
-
 /** Tasks whose affinity the kernel overwrites with that of their group. */
 export function lostAffinities(facts: CpuFacts, records: readonly ReservationRecord[]): readonly PlanNote[] {
   const [major, minor] = facts.kernel;
-  if (major > KEEPS_AFFINITY[0] || (major === KEEPS_AFFINITY[0] && minor >= KEEPS_AFFINITY[1])) return [];
+  if (keepsAffinity(facts.kernel)) return [];
   const squeezeOf = squeezes(facts, records);
   const lost = narrowTasks(facts).filter(({ cgroup }) => {
     const { now, after, isNew } = squeezeOf(cgroup);
     return isNew || (after !== undefined && !equalSets(now, after));
   });
   if (lost.length === 0) return [];
-  const line = ({ unit, cgroup, allowed, tasks }: (typeof lost)[number]): string =>
-    `${shortId(unit ?? cgroup)}: ${threadsText(tasks.length)} on ${listText(allowed)}`;
   return [
     {
       severity: 'impact',
       text: `Linux ${major}.${minor} forgets which CPUs a task chose or was pinned to when those of its group change, as Linux 6.2 and later do not: these may run on all CPUs of their group from then on, and neither slicectl undo nor slicectl cpus release gives back what they had. Restart them then, or pin them again`,
-      items: shorten(lost.map(line)),
+      items: shorten(lost.map(pinnedText)),
+    },
+  ];
+}
+
+const pinnedText = ({ unit, cgroup, allowed, tasks }: Ghost): string =>
+  `${shortId(unit ?? cgroup)}: ${threadsText(tasks.length)} on ${listText(allowed)}`;
+
+/** Tasks on CPUs of `isolcpus=`, which are neither the payload's nor the system's. */
+export function movedOffIsolated(facts: CpuFacts, records: readonly ReservationRecord[]): readonly PlanNote[] {
+  const { isolated } = facts.topology;
+  const squeezeOf = squeezes(facts, records);
+  const moved = narrowTasks(facts).filter(({ cgroup, allowed }) => {
+    const { after } = squeezeOf(cgroup);
+    return isSubset(allowed, isolated) && after !== undefined && intersection(allowed, after).length === 0;
+  });
+  if (moved.length === 0) return [];
+  return [
+    {
+      severity: 'impact',
+      text: `these are pinned to CPUs of isolcpus=, which are no system CPUs: they are moved off them while the reservation holds. Keep their slice out of it with --keep, or run them in the slice that CPUs ${listText(isolated)} are reserved for`,
+      items: shorten(moved.map(pinnedText)),
     },
   ];
 }

@@ -4,6 +4,7 @@ import { equalSets, type IndexSet, intersection, printIndexSet, without } from '
 import type { HostPaths } from '../host/paths.ts';
 import type { RootTree } from '../host/root-tree.ts';
 import type { HeldExpectation, LaterParameters, WideExpectation } from './hold/parameters.ts';
+import { isolatedSteps } from './isolated-steps.ts';
 import { kernelSteps } from './kernel-steps.ts';
 import type { CpuFacts, Wanted } from './model.ts';
 import { ownFiles, ownFolders } from './own-files.ts';
@@ -40,6 +41,7 @@ const NO_EXTRA: ExtraSteps = { stop: [], files: [], start: [] };
  * 4. Partitions, interrupts, workers, kernel threads.
  * 5. Slices that were made meanwhile are widened, then files that nobody wants any more go, and what came just then is
  *    looked for. Not only afterwards: systemd may drop the controller, and then nothing tells whose tasks are left narrow.
+ * 6. Last of all tasks leave the CPUs of `isolcpus=`, which cpusets opened to them.
  */
 export function stepsTo(facts: CpuFacts, wanted: Wanted, ground: StepGround, extra = NO_EXTRA): readonly Step[] {
   const { tree } = ground;
@@ -63,6 +65,7 @@ export function stepsTo(facts: CpuFacts, wanted: Wanted, ground: StepGround, ext
   ];
   const later = laterSteps(before.system, wanted, [...written, ...removed]);
   const steps = [
+    ...(before.files.length === 0 && !isOver ? isolatedSteps(facts, 'back') : []),
     ...partitionsBack(facts, { before, wanted }),
     ...withBack(written, wanted, isOver ? [] : later),
     ...extra.files,
@@ -76,6 +79,7 @@ export function stepsTo(facts: CpuFacts, wanted: Wanted, ground: StepGround, ext
     ...(units.freed.length > 0 ? [RELOAD] : reloads(removed)),
     ...(isOver ? later : []),
     ...irqbalanceSteps(facts, removed),
+    ...(isOver && before.files.length > 0 ? isolatedSteps(facts, 'forward') : []),
   ];
   if (extra.stop.length + steps.length + extra.start.length === 0) return [];
   return [...extra.stop, ...steps, ...checks(facts, { before, wanted }), ...extra.start];
@@ -92,7 +96,7 @@ function reloads(steps: readonly Step[]): readonly Step[] {
 /** The file for all slices reaches those that are made while the plan is carried out, and later. */
 function laterSteps(
   before: IndexSet,
-  { system, all, files }: Wanted,
+  { system, all, open, files }: Wanted,
   changed: readonly FileStep[],
 ): readonly (ActionStep & Step)[] {
   if (!changed.some(({ path }) => path.includes('/slice.d/'))) return [];
@@ -100,7 +104,7 @@ function laterSteps(
   const parameters: LaterParameters = {
     before: equalSets(before, all) ? '' : printIndexSet(before),
     after: isOver ? '' : printIndexSet(system),
-    all: printIndexSet(all),
+    all: printIndexSet(open),
   };
   const narrow = `confine slices that are made meanwhile and later to the system CPUs ${listText(system)}`;
   const wide = 'give slices that were made meanwhile all CPUs';

@@ -57,7 +57,7 @@ function stepsOf(facts: CpuFacts, wanted: Wanted, unit: WantedUnit): readonly Ma
   const before = now?.allowed ?? [];
   const beforeNodes = now?.memoryNodes ?? [];
   return [
-    ...(isHeld(facts, now, unit) ? [] : [make('AllowedCPUs', before, unit.cpus, wanted.all)]),
+    ...(isHeld(facts, now, unit) ? [] : [make('AllowedCPUs', before, unit.cpus, wanted.open)]),
     ...(equalSets(beforeNodes, unit.memoryNodes)
       ? []
       : [make('AllowedMemoryNodes', beforeNodes, unit.memoryNodes, nodes)]),
@@ -142,7 +142,7 @@ export function groupSteps({ groups }: CpuFacts, { before, wanted }: Change): re
       path,
       before: printIndexSet(asked),
       after: printIndexSet(after),
-      all: printIndexSet(wanted.all),
+      all: printIndexSet(wanted.open),
       ...(group === undefined && { make: true }),
     };
     const wide = `give the group ${path} all CPUs again`;

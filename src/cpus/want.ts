@@ -16,6 +16,7 @@ export function wantedFor(facts: CpuFacts, records: readonly ReservationRecord[]
   return {
     system: systemSet(facts, records),
     all,
+    open: facts.topology.possible,
     left: records.length === 0 ? [] : leftSlices(facts, records),
     files: [
       ...records.map((record) => ({

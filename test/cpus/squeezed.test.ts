@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { staysOpened } from '../../src/cpus/isolated-steps.ts';
 import type { CpuFacts } from '../../src/cpus/model.ts';
-import { lostAffinities, lostSets, threadPools } from '../../src/cpus/squeezed.ts';
+import { lostAffinities, lostSets, movedOffIsolated, threadPools } from '../../src/cpus/squeezed.ts';
 import { factsOf, groupOf, recordOf, set, taskOf } from './ground.ts';
 
 const DB = recordOf('db.slice', '6-7');
@@ -128,5 +129,35 @@ describe('services with a thread for each CPU', () => {
     const held = tree(groupOf('/system.slice', '0-5'));
     const tasks = threads(8, '/system.slice/java.service', '0-5');
     expect(threadPools(factsOf({ tasks, groups: held }), [DB])).toEqual([]);
+  });
+});
+
+describe('CPUs of isolcpus= beside a reservation', () => {
+  const topology = { ...factsOf().topology, isolated: set('4-5') };
+  const tasks = [
+    ...threads(2, '/system.slice/rt.service', '4'),
+    ...threads(1, '/vm.slice/qemu.scope', '5'),
+    ...threads(1, '/system.slice/plain.service', '0-3'),
+  ];
+  const facts = factsOf({ topology, tasks });
+
+  it('are lost to who is pinned there, but in slices that are kept', () => {
+    expect(movedOffIsolated(facts, [VM])).toMatchObject([
+      { severity: 'impact', items: ['rt.service: 2 threads on 4'] },
+    ]);
+    expect(itemsOf(movedOffIsolated(facts, [recordOf('rt.slice', '4-5')]))).toEqual([
+      'rt.service: 2 threads on 4',
+      'qemu.scope: 1 thread on 5',
+    ]);
+  });
+
+  it('stay open to all until the next boot on a kernel that forgets affinities, which is told once', () => {
+    const old = { ...facts, kernel: [6, 1] as const };
+    expect(staysOpened(old)).toMatchObject([
+      { severity: 'impact', text: expect.stringContaining('CPUs 4-5 of isolcpus= until the next boot') },
+    ]);
+    expect(staysOpened({ ...old, records: [DB] })).toEqual([]);
+    expect(staysOpened(facts)).toEqual([]);
+    expect(staysOpened({ ...old, topology: factsOf().topology })).toEqual([]);
   });
 });

@@ -53,6 +53,35 @@ describe('the steps to a reservation', () => {
     ]);
   });
 
+  it('keep tasks off CPUs of isolcpus= at the very end, of the undo and of the release', () => {
+    using host = new FakeHost();
+    const topology = { ...factsOf().topology, isolated: set('4-5') };
+    const record = recordOf('db.slice', '6-7');
+    const [first] = stepsOn(host, factsOf({ topology }), [record]);
+    expect(first).toMatchObject({
+      does: 'note that tasks are not on CPUs 4-5 of isolcpus=',
+      doesBack: 'keep tasks off CPUs 4-5 of isolcpus=',
+      parameters: { isolated: '4-5', when: 'back', except: [] },
+    });
+    const facts = held(host, [record], { topology });
+    expect(words(stepsOn(host, facts, [])).at(-2)).toBe('keep tasks off CPUs 4-5 of isolcpus=');
+    const more = stepsOn(host, facts, [record, recordOf('rt.slice', '3')]);
+    expect(words(more).filter((step) => step.includes('isolcpus='))).toEqual([]);
+  });
+
+  it('leave CPUs of isolcpus= open where nothing keeps tasks off them, or systemd lets all run there', () => {
+    using host = new FakeHost();
+    const topology = { ...factsOf().topology, isolated: set('4-5') };
+    const managerAffinity = { cpus: set('0-7'), path: '/etc/systemd/system.conf' };
+    for (const more of [
+      { topology, kernel: [6, 1] as const },
+      { topology, managerAffinity },
+    ]) {
+      const steps = stepsOn(host, factsOf(more), [recordOf('db.slice', '6-7')]);
+      expect(words(steps).filter((step) => step.includes('isolcpus='))).toEqual([]);
+    }
+  });
+
   it('know for the way back which units get sets by the files alone, before their own step', () => {
     using host = new FakeHost();
     const steps = stepsOn(host, factsOf(), [recordOf('db.slice', '6-7')]);

@@ -75,6 +75,17 @@ export interface BeforeParameters {
   readonly text: string | null;
 }
 
+/**
+ * Of `cpus.isolated`: once nothing is reserved, tasks that may run everywhere are kept off the CPUs of `isolcpus=`, where
+ * they had not been before cpusets came. Either when it is carried out or when it is taken back.
+ */
+export interface IsolatedParameters {
+  readonly isolated: string;
+  readonly when: 'forward' | 'back';
+  /** Groups of units that an administrator lets run everywhere. */
+  readonly except: readonly string[];
+}
+
 /** Of `cpus.cure`: tasks of a unit that are narrower than their group, left so by somebody. */
 export interface CureParameters {
   readonly unit: string;

@@ -3,6 +3,7 @@ import { beforeAction } from './before.ts';
 import { cureAction } from './cure.ts';
 import { groupAction } from './groups.ts';
 import type { HoldHost } from './host.ts';
+import { isolatedAction } from './isolated.ts';
 import { kernelAction } from './kernel.ts';
 import { laterAction } from './later.ts';
 import { partitionAction } from './partition.ts';
@@ -23,6 +24,7 @@ export function cpuActions(host: HoldHost): ActionTable {
     'cpus.kernel': kernelAction(host),
     'cpus.threads': threadsAction(host),
     'cpus.cure': cureAction(host),
+    'cpus.isolated': isolatedAction(host),
     'cpus.unleak': unleakAction(host),
   };
 }

@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import type { Action, Parameters } from '../../change/plan.ts';
 import { equalSets, type IndexSet, isSubset, parseIndexSet, printIndexSet } from '../../core/cpuset.ts';
 import { SlicectlError } from '../../core/errors.ts';
 import { readTasks, type Task } from '../../host/tasks.ts';
 import { threadGoal } from '../kernel-goal.ts';
+import { setAffinity } from './affinity.ts';
 import type { HoldHost } from './host.ts';
 import type { ThreadsParameters } from './parameters.ts';
 
@@ -37,7 +36,7 @@ export function threadsAction({ paths }: HoldHost): Action {
       const refused = new Set<number>();
       for (const task of movable()) {
         const goal = goalOf(task, sets);
-        if (!equalSets(goal, task.allowed) && !(await move(task.tid, goal))) refused.add(task.tid);
+        if (!equalSets(goal, task.allowed) && !(await setAffinity(task.tid, goal))) refused.add(task.tid);
       }
       // It takes the CPUs of partitions off what it is told.
       const left = movable().filter((task) => refused.has(task.tid) || !isSubset(task.allowed, goalOf(task, sets)));
@@ -56,7 +55,7 @@ export function threadsAction({ paths }: HoldHost): Action {
         const was = one?.name === name ? parseIndexSet(one.allowed, name) : sets.before;
         // Whoever has another mask by now was moved by somebody else.
         if (equalSets(allowed, goalOf({ tid, name, allowed: was }, sets)) && !equalSets(allowed, was))
-          await move(tid, was);
+          await setAffinity(tid, was);
       }
     },
   };
@@ -71,21 +70,6 @@ interface Sets {
 function goalOf({ tid, name, allowed }: Pick<Task, 'tid' | 'name' | 'allowed'>, sets: Sets): IndexSet {
   const own = sets.own.get(tid);
   return own?.name === name ? own.after : threadGoal(allowed, sets);
-}
-
-/** False for a thread that refuses or has ended. */
-async function move(tid: number, set: IndexSet): Promise<boolean> {
-  try {
-    await promisify(execFile)('taskset', ['--pid', '--cpu-list', printIndexSet(set), String(tid)]);
-    return true;
-  } catch (error) {
-    if (!(error instanceof Error) || !('code' in error)) throw error;
-    if (error.code !== 'ENOENT') return false;
-    throw new SlicectlError('E_NOT_IN_FORCE', 'kernel threads are moved by taskset(1), which is not here', {
-      hint: 'install util-linux',
-      cause: error,
-    });
-  }
 }
 
 function read(parameters: Parameters): Sets {

@@ -81,6 +81,7 @@ export function viewWith({ records = [DB], tasks = [], tree, machine, facts, wan
         records.flatMap(({ cpus }) => cpus),
       ),
       all,
+      open: all,
       left: [],
       files: [],
       units: [

@@ -33,9 +33,14 @@ export async function expectAlone(lab: CpuLab): Promise<void> {
   expect(ran.filter(({ cgroup }) => !cgroup.startsWith('/payload.slice'))).toEqual([]);
 }
 
-/** As it was before anything: no file and no folder of ours, and no user task with fewer CPUs than all. */
-export async function expectNoTrace(lab: CpuLab): Promise<void> {
+/** No file and no folder of ours. */
+export async function expectNoFiles(lab: CpuLab): Promise<void> {
   expect(await lab.out(`${FILES}; ls -d ${FOLDERS} 2>/dev/null; true`)).toBe('');
+}
+
+/** As it was before anything: nothing of ours, and no user task with fewer CPUs than all. */
+export async function expectNoTrace(lab: CpuLab): Promise<void> {
+  await expectNoFiles(lab);
   const narrow = (await lab.masks()).filter(({ kind, allowed }) => kind === 'user' && allowed.length < 8);
   expect(narrow.map(({ cgroup, comm, allowed }) => `${cgroup} ${comm} ${allowed}`)).toEqual([]);
 }

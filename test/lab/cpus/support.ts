@@ -16,10 +16,10 @@ export const UNDO_MACHINES = catalogue
   .filter(({ name, systemd }) => chosen?.includes(name) ?? systemd === 262)
   .map(({ name, systemd }) => ({ name, systemd }));
 
-/** The same with `isolcpus=6-7` on the kernel command line. */
+/** The same with `isolcpus=6-7` on the kernel command line: that of systemd 257, and those that SLICECTL_LAB names. */
 export const ISOLCPUS_MACHINES = catalogue
   .filter(({ kernelArguments }) => kernelArguments.includes('isolcpus=6-7'))
-  .filter(({ name, onRequest }) => chosen?.includes(name) ?? !onRequest)
+  .filter(({ name, systemd }) => chosen?.includes(name) ?? systemd === 257)
   .map(({ name, systemd }) => ({ name, systemd }));
 
 /**
