@@ -22,9 +22,6 @@ export interface Adapter {
   /** Connections that the keeper holds open while the machine runs; each is there when its socket is. */
   connections(record: MachineRecord): { readonly argv: readonly string[]; readonly socket: string }[];
 
-  /** Restarts it from outside, where that can be done. */
-  readonly reset?: (record: MachineRecord) => Promise<void>;
-
   /** Ends the machine at once, nothing in it is worth saving; its host process ends by that. */
   stop(record: MachineRecord): void;
 

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Adapter } from './adapter.ts';
 import { diskOf } from './image.ts';
@@ -32,17 +32,7 @@ export const emulated: Adapter = {
     const formats = { root: 'qcow2', swap: 'qcow2', data: 'qcow2' } as const;
     const port = await freePort();
     const command = qemuCommand({ ...spec, ...diskOf(image), disks, formats, port });
-    return {
-      argv: [
-        ...command,
-        '-monitor',
-        `unix:${monitorSocket(spec.name)},server=on,wait=off`,
-        '-incoming',
-        `exec:cat '${warm.state}'`,
-      ],
-      env: process.env,
-      port,
-    };
+    return { argv: [...command, '-monitor', 'none', '-incoming', `exec:cat '${warm.state}'`], env: process.env, port };
   },
 
   /** The saved clock stands where it was saved. */
@@ -61,14 +51,6 @@ export const emulated: Adapter = {
     if (record.host !== undefined) signalProcess(record.host, 'SIGKILL');
   },
 
-  /** As the button does, with the same disks: for a restart after which the emulator is silent. */
-  reset: (record) =>
-    new Promise((resolve) => {
-      const socket = connect(monitorSocket(record.name), () => socket.end('system_reset\n'));
-      socket.on('error', () => {}).on('close', () => resolve());
-      socket.resume();
-    }),
-
   async clean(record) {
     rmSync(scratchFolder(record.name), { recursive: true, force: true });
   },
@@ -81,7 +63,6 @@ export const emulated: Adapter = {
   },
 };
 
-const monitorSocket = (name: string): string => join(machineFolder(name), 'monitor');
 const controlSocket = (name: string, user: string): string => join(machineFolder(name), `ssh-${user}`);
 
 /** Runs one command line; through the standing connection of this user when there is one. */

@@ -1,5 +1,6 @@
 import { type Kind, type MachineSpec, specOf } from './catalogue.ts';
 import { hostCommand, type Place } from './command.ts';
+import { lastWords } from './last-words.ts';
 import { bringUp, leave, takeDown } from './lifecycle.ts';
 import { push, sync } from './payload.ts';
 import { capture, type Outcome } from './process.ts';
@@ -48,7 +49,11 @@ function machineOf(spec: MachineSpec, { bootMs = 0 }: MachineRecord): Machine {
     kind,
     bootMs,
     exec: (argv, { input = '', timeoutMs = patience, ...place } = {}) =>
-      capture(hostCommand(spec, argv, place), { timeoutMs, input, label: `${name}: ${argv.join(' ')}` }),
+      capture(hostCommand(spec, argv, place), { timeoutMs, input, label: `${name}: ${argv.join(' ')}` }).catch(
+        (error: Error) => {
+          throw new Error(`${error.message}${lastWords(name)}`, { cause: error });
+        },
+      ),
     push: (localPath, remotePath) => push(spec, localPath, remotePath),
     sync: () => sync(spec),
     reboot: () => reboot(spec),

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import type { Adapter } from './adapter.ts';
+import { lastWords } from './last-words.ts';
 import { capture } from './process.ts';
 import type { MachineRecord } from './record.ts';
 
@@ -14,7 +15,7 @@ export async function whyNot(adapter: Adapter, record: MachineRecord): Promise<s
   const said = question && (await capture(question, { timeoutMs: 30_000 }).catch((error: Error) => error.message));
   const words =
     typeof said === 'object' ? `${said.stdout}${said.stderr}` : (said ?? 'it has ended and cannot be asked');
-  return `${words}\n${inotifyUse()}`;
+  return `${words}${lastWords(record.name)}\n${inotifyUse()}`;
 }
 
 /** Containers count as root of this host: their instances are this host's. */
