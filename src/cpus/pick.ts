@@ -57,7 +57,8 @@ export function pick(ground: Ground, request: PickRequest): Choice {
 
 function checkRequest({ topology }: Ground, { cpus, cores, node }: PickRequest): void {
   if ((cpus === undefined) === (cores === undefined)) {
-    throw badInput('the payload CPUs are not said', 'give either --cpus 2-3,6-7 or --cores 2');
+    const what = cpus === undefined ? 'are not said' : 'are said twice, by --cpus and by --cores';
+    throw badInput(`the payload CPUs ${what}`, 'give either --cpus 2-3,6-7 or --cores 2');
   }
   if (cpus?.length === 0) throw badInput('--cpus names no CPU', 'write for example --cpus 2-3,6-7');
   if (cores !== undefined && (!Number.isSafeInteger(cores) || cores < 1)) {

@@ -294,7 +294,7 @@ describe('--cpus', () => {
 
 it.each<[string, PickRequest, string]>([
   ['neither', {}, 'the payload CPUs are not said'],
-  ['both', { cpus: [4], cores: 1 }, 'the payload CPUs are not said'],
+  ['both', { cpus: [4], cores: 1 }, 'the payload CPUs are said twice, by --cpus and by --cores'],
   ['no CPU', { cpus: [] }, '--cpus names no CPU'],
   ['no core', { cores: 0 }, '--cores 0 is not a number of cores'],
   ['half a core', { cores: 1.5 }, '--cores 1.5 is not a number of cores'],
