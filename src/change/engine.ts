@@ -250,19 +250,26 @@ function foreignFile(path: string): SlicectlError {
   return new SlicectlError('E_CHANGED', `${path} was changed by somebody meanwhile and is left as it is`);
 }
 
+/** What helps where a change could not be taken back. */
+export function hintBack(id: string, hasChanged: boolean): string {
+  return hasChanged
+    ? `bring it to what the change left and undo again, or keep it with slicectl undo ${id} --keep-changed`
+    : `find out why, then slicectl undo ${id} again`;
+}
+
 function stepFailed(
   id: string,
   steps: readonly Step[],
   number: number,
   cause: SlicectlError,
-  { isBack, problems }: BackResult,
+  { isBack, hasChanged, problems }: BackResult,
 ): SlicectlError {
   const step = steps[number] as Step;
   const undone = isBack && problems.length === 0;
   const after = undone
     ? 'what was done before it was taken back'
     : `what was done before it could not all be taken back: ${problems.join('; ')}`;
-  const hint = isBack ? cause.hint : `find out why, then slicectl undo ${id}`;
+  const hint = isBack ? cause.hint : hintBack(id, hasChanged);
   const place = `step ${number + 1} of ${steps.length}`;
   const what =
     cause.code === 'E_ABORTED'

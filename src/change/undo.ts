@@ -1,7 +1,16 @@
 import { quote, SlicectlError } from '../core/errors.ts';
 import { assertNoneInterrupted } from './apply.ts';
 import { type Conflict, changedSince } from './conflict.ts';
-import { type ChangeContext, type ChangeResult, goBack, goForward, planBack, startOf, type WayBack } from './engine.ts';
+import {
+  type ChangeContext,
+  type ChangeResult,
+  goBack,
+  goForward,
+  hintBack,
+  planBack,
+  startOf,
+  type WayBack,
+} from './engine.ts';
 import { readState, sameState } from './file-step.ts';
 import { checkFiles, conflictsOf, probeFiles } from './files.ts';
 import {
@@ -16,7 +25,7 @@ import {
 import type { FileStep, Plan, Step } from './plan.ts';
 
 export interface UndoOptions {
-  /** Leaves files that somebody changed since as they are and takes the rest back, instead of refusing. */
+  /** Leaves files and settings that somebody changed since as they are and takes the rest back, instead of refusing. */
   readonly keepChanged?: boolean;
 }
 
@@ -209,9 +218,7 @@ async function withJournal<T>(
 
 function notBack(id: string, hasChanged: boolean, problems: readonly string[]): SlicectlError {
   return new SlicectlError('E_STEP', `change ${id} could not be taken back: ${problems.join('; ')}`, {
-    hint: hasChanged
-      ? `bring it to what the change left and undo again, or keep it with slicectl undo ${id} --keep-changed`
-      : `find out why, then slicectl undo ${id} again`,
+    hint: hintBack(id, hasChanged),
     data: { id, undone: false, remains: problems },
   });
 }

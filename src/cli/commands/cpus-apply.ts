@@ -23,9 +23,9 @@ export async function applyAll({ quiet, partitions = false }: ApplyOptions): Pro
   try {
     const context = contextOf(host, await cpuMeans(host));
     const at = cpuHostOf(host);
-    const { done, problems } = await (partitions
-      ? whenFree(() => applyPartitions(at, context), PATIENCE_MS)
-      : applyRecords(at, context));
+    const once = () => (partitions ? applyPartitions : applyRecords)(at, context);
+    // Quiet: systemd's unit, after which nobody tries again.
+    const { done, problems } = await (quiet ? whenFree(once, PATIENCE_MS) : once());
     if (!quiet) print(done.map((line) => `${visible(line)}\n`).join(''));
     for (const problem of problems) tell(`slicectl: not done: ${visible(problem)}\n`);
     if (!quiet && done.length === 0 && problems.length === 0) print('all is as the reservations want it\n');

@@ -51,9 +51,10 @@ export async function reserve(options: ReserveOptions): Promise<number> {
     const means = await cpuMeans(host);
     const once = (): Promise<number> => reserveOnce(name, host, means, options, self);
     if (options.whileUnit === undefined || options.dryRun) return await once();
-    if (!options.json) return await whenFree(once, PATIENCE_MS);
     const { store } = contextOf(host, means);
-    await whenFree(async () => assertNobodyAtIt(store), PATIENCE_MS);
+    const look = async (): Promise<void> => assertNobodyAtIt(store);
+    if (!options.json) return await whenFree(() => look().then(once), PATIENCE_MS);
+    await whenFree(look, PATIENCE_MS);
     return await once();
   } finally {
     closeHost(host);

@@ -43,7 +43,7 @@ function runnersOn(view: AuditView, record: ReservationRecord): Runner[] {
     const own = intersection(task.allowed, facts.topology.online);
     const open = openTo(cgroup);
     // A wider mask than that of the group was read at another moment of a change.
-    const isOwn = isSubset(own, open) && !isInherited(facts, view.traces, own, open);
+    const isOwn = isSubset(own, open) && !isInherited(facts, own, open);
     const affinity = isOwn ? own : undefined;
     const key = [place.top, place.name, place.detail, affinity && printIndexSet(affinity)].join('\0');
     const one = found.get(key);

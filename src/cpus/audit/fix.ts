@@ -32,7 +32,7 @@ export function planFix(report: AuditReport, ground: StepGround): Plan {
     cureStep(
       unit,
       sure.filter((one) => one.unit === unit),
-      printIndexSet(wanted.all),
+      printIndexSet(wanted.open),
     ),
   );
   return {
@@ -56,9 +56,9 @@ export function planFix(report: AuditReport, ground: StepGround): Plan {
 
 const RELOAD: Step = { kind: 'reload', manager: 'system', purpose: 'systemd forgets the sets that cured them' };
 
-function unleakSteps(leaked: IndexSet, { all }: Pick<Wanted, 'all'>): readonly Step[] {
+function unleakSteps(leaked: IndexSet, { open }: Pick<Wanted, 'open'>): readonly Step[] {
   if (leaked.length === 0) return [];
-  const parameters: UnleakParameters = { cpus: printIndexSet(leaked), all: printIndexSet(all) };
+  const parameters: UnleakParameters = { cpus: printIndexSet(leaked), all: printIndexSet(open) };
   return [
     {
       kind: 'action',

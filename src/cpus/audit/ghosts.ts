@@ -1,4 +1,4 @@
-import { type IndexSet, intersection, isSubset, printIndexSet, without } from '../../core/cpuset.ts';
+import { type IndexSet, intersection, printIndexSet, without } from '../../core/cpuset.ts';
 import type { Task } from '../../host/tasks.ts';
 import type { Finding } from '../finding.ts';
 import type { Ghost } from '../hold/ghosts.ts';
@@ -32,7 +32,7 @@ export interface Ghosts {
  * Joins narrow tasks by their top-level unit and mask: a set that is gone was one for all that was below it. Pods are left
  * out, and slices that reservations leave alone: their CPUs are not ours to set.
  */
-export function judgeGhosts(found: readonly Ghost[], { facts, traces, wanted }: AuditView): readonly Ghosts[] {
+export function judgeGhosts(found: readonly Ghost[], { facts, wanted }: AuditView): readonly Ghosts[] {
   const { online } = facts.topology;
   const payloads = new Set(wanted.units.filter(({ role }) => role === 'payload').map(({ unit }) => unit));
   const isWhole = wholeUnits(facts);
@@ -41,11 +41,9 @@ export function judgeGhosts(found: readonly Ghost[], { facts, traces, wanted }: 
     const place = placeOf(cgroup);
     const unit = place.top.slice(1);
     const mask = intersection(allowed, online);
-    const inherited = traces.managerAffinity && intersection(open, traces.managerAffinity);
     // Payload pins its threads itself: that is what it has CPUs of its own for.
-    const isExplained = inherited && isSubset(inherited, mask) && isSubset(mask, inherited);
     const isLeft = place.kind === 'pod' || wanted.left.includes(unit);
-    if (place.kind === 'root' || place.kind === 'foreign' || payloads.has(unit) || isLeft || isExplained) continue;
+    if (place.kind === 'root' || place.kind === 'foreign' || payloads.has(unit) || isLeft) continue;
     const whole = isWhole(place, mask);
     const key = [unit, printIndexSet(mask), whole].join('\0');
     const one = joined.get(key) ?? { unit, mask, open: intersection(open, online), tasks: [], units: new Set(), whole };

@@ -1,4 +1,3 @@
-import type { IndexSet } from '../../core/cpuset.ts';
 import { readLayout } from '../../host/cgroups.ts';
 import { readIfThere } from '../../host/files.ts';
 import type { HostPaths } from '../../host/paths.ts';
@@ -16,8 +15,6 @@ export interface Traces {
   readonly texts: ReadonlyMap<string, string | undefined>;
   /** Drop-ins of ours that no reservation wants. */
   readonly leftovers: readonly string[];
-  /** CPUAffinity= of systemd itself, which all that it starts inherits. */
-  readonly managerAffinity: IndexSet | undefined;
   /** Interrupt lines that the kernel manages itself and lets nobody move. */
   readonly managed: ReadonlySet<number>;
 }
@@ -43,7 +40,6 @@ export function readTraces(paths: HostPaths, tree: RootTree, facts: CpuFacts, wa
     meddlers: (Object.keys(MEDDLERS) as Meddler[]).filter((name) => names.has(name)),
     texts: new Map([...wantedPaths, ...dropIns].map((path) => [path, tree.text(path)])),
     leftovers: ownFiles(tree).filter((path) => isOwnDropIn(path) && !wantedPaths.includes(path)),
-    managerAffinity: facts.managerAffinity?.cpus,
     managed: new Set([...facts.movability].flatMap(([line, answer]) => (answer === 'refuses' ? [line] : []))),
   };
 }

@@ -1,4 +1,5 @@
 import { equalSets, type IndexSet, intersection, union, without } from '../../core/cpuset.ts';
+import { managerCpus } from '../../host/manager-affinity.ts';
 import type { CpuFacts, ReservationRecord, Wanted } from '../model.ts';
 import type { Traces } from './traces.ts';
 
@@ -40,13 +41,12 @@ export function opennessOf({ groups, topology }: CpuFacts): (cgroup: string) => 
  * mask down.
  */
 export function isInherited(
-  { topology, kernelLine }: CpuFacts,
-  { managerAffinity }: Traces,
+  facts: Pick<CpuFacts, 'topology' | 'kernelLine' | 'managerAffinity'>,
   mask: IndexSet,
   open: IndexSet,
 ): boolean {
-  const given = kernelLine.systemdCpuAffinity?.cpus ?? managerAffinity;
-  return [open, without(open, topology.isolated), ...(given ? [intersection(open, given)] : [])].some((usual) =>
+  const given = managerCpus(facts);
+  return [open, without(open, facts.topology.isolated), ...(given ? [intersection(open, given)] : [])].some((usual) =>
     equalSets(mask, usual),
   );
 }

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import type { Action, Parameters } from '../../change/plan.ts';
 import { equalSets, type IndexSet, intersection, isSubset, parseIndexSet, printIndexSet } from '../../core/cpuset.ts';
-import { badInput, quote, SlicectlError } from '../../core/errors.ts';
+import { badInput, errnoOf, quote, SlicectlError } from '../../core/errors.ts';
 import { isGroup } from '../../host/control-writes.ts';
 import { differing, isOurs } from './force.ts';
 import type { HoldHost } from './host.ts';
@@ -71,7 +71,7 @@ export function groupAction({ paths }: Pick<HoldHost, 'paths'>): Action {
     facts: async () => ({}),
     async carryOut(parameters) {
       const { path, before, after, all, make } = read(parameters);
-      if (make && !isThere(path)) mkdirSync(`${new GroupSets(paths, 'AllowedCPUs').mount}${path}`);
+      if (make) ensureGroup(`${new GroupSets(paths, 'AllowedCPUs').mount}${path}`, path);
       if (after.length > 0) await narrow(path, after);
       else await widen(path, all, before);
       return undefined;
@@ -89,6 +89,18 @@ export function groupAction({ paths }: Pick<HoldHost, 'paths'>): Action {
       else await widen(path, all, after);
     },
   };
+}
+
+/** Whoever uses it may make it at the same time. */
+function ensureGroup(folder: string, path: string): void {
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'EEXIST') return;
+    if (errno === undefined) throw error;
+    throw new SlicectlError('E_NOT_IN_FORCE', `the group ${path} could not be made: ${errno}`, { cause: error });
+  }
 }
 
 function notHeld(path: string, set: IndexSet, why: string): SlicectlError {

@@ -37,9 +37,7 @@ export function kernelAction(host: Pick<HoldHost, 'paths' | 'tree'>, write = wri
         if (before[path] === undefined || readIfThere(path) === undefined) continue;
         const isSo = (): boolean => isSame(form, readIfThere(path) ?? after, after);
         if (isSo()) continue;
-        // A line is busy while its last move is under way (assign_vector_locked, arch/x86/kernel/apic/vector.c).
-        const tryIt = (): string | undefined => attempt(write, path, after);
-        const errno = await settled(tryIt, (failure) => failure !== 'EBUSY');
+        const errno = await unlessBusy(() => attempt(write, path, after));
         if (errno !== undefined) unmoved.set(path, errno);
         else if (!(await settled(isSo, (yes) => yes))) throw notSo(path, after);
       }
@@ -53,10 +51,15 @@ export function kernelAction(host: Pick<HoldHost, 'paths' | 'tree'>, write = wri
       for (const { path, after } of writes) {
         const [was, now] = [before[path], readIfThere(path)];
         if (was === undefined || now === undefined || !isSame(form, now, after) || isSame(form, now, was)) continue;
-        attempt(write, path, was);
+        await unlessBusy(() => attempt(write, path, was));
       }
     },
   };
+}
+
+/** A line is busy while its last move is under way (assign_vector_locked, arch/x86/kernel/apic/vector.c). */
+function unlessBusy(tryIt: () => string | undefined): Promise<string | undefined> {
+  return settled(tryIt, (failure) => failure !== 'EBUSY');
 }
 
 /** Writes down which lines were not moved, in place of what was known of those that were tried. */

@@ -52,7 +52,8 @@ export function activeSlices({ link }: HoldHost): Promise<readonly string[]> {
   });
 }
 
-async function unlessGone<T>(ask: () => Promise<T>): Promise<T | undefined> {
+/** Undefined where systemd does not know the unit that is asked for. */
+export async function unlessGone<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
     return await ask();
   } catch (error) {

@@ -14,7 +14,7 @@ import { readCpus } from '../../host/machine.ts';
 import { type GroupCpus, parsePartition, readGroupTree } from '../groups.ts';
 import type { HoldHost } from './host.ts';
 import { writeKernel } from './kernel-file.ts';
-import { readLoaded } from './loaded.ts';
+import { readLoaded, unlessGone } from './loaded.ts';
 import type { PartitionParameters } from './parameters.ts';
 import { GroupSets } from './sets.ts';
 import { settled } from './settle.ts';
@@ -101,6 +101,7 @@ export function leakedCpus({ paths }: Pick<HoldHost, 'paths'>): IndexSet {
 
 /** A partition of exactly these CPUs that is dissolved again (found on 6.12; 7.2 does not leak). */
 export async function giveBackLeaked(host: HoldHost, cpus: IndexSet): Promise<void> {
+  await dropScratch(host);
   const leaked = intersection(leakedCpus(host), cpus);
   if (leaked.length === 0) return;
   await cureLeak(host, leaked);
@@ -125,18 +126,26 @@ export function asking({ paths }: Pick<HoldHost, 'paths'>, cpus: IndexSet): read
 /** Gives leaked CPUs back to all, through a slice that is there for that alone. */
 export async function cureLeak(host: HoldHost, leaked: IndexSet): Promise<void> {
   const { link, paths } = host;
-  await link.persist(async ({ manager, jobs }) => {
-    const make = () => manager.startTransientUnit(SCRATCH, 'replace', [['AllowedCPUs', 'ay', indexSetToBytes(leaked)]]);
-    await jobs.run(make, { unit: SCRATCH, ...link.jobDeadline });
-  });
   try {
+    await link.persist(async ({ manager, jobs }) => {
+      const make = () =>
+        manager.startTransientUnit(SCRATCH, 'replace', [['AllowedCPUs', 'ay', indexSetToBytes(leaked)]]);
+      await jobs.run(make, { unit: SCRATCH, ...link.jobDeadline });
+    });
     const path = `${new GroupSets(paths, 'AllowedCPUs').mount}/${SCRATCH}/cpuset.cpus.partition`;
     for (const type of ['isolated', 'member']) writeKernel(path, type);
   } finally {
-    await link.persist(({ manager, jobs }) =>
-      jobs.run(() => manager.stopUnit(SCRATCH, 'replace'), { unit: SCRATCH, ...link.jobDeadline }),
-    );
+    await dropScratch(host);
   }
+}
+
+/** Also one that a killed slicectl left, perhaps as a partition that holds what is looked for. */
+export async function dropScratch({ link }: HoldHost): Promise<void> {
+  await unlessGone(() =>
+    link.persist(({ manager, jobs }) =>
+      jobs.run(() => manager.stopUnit(SCRATCH, 'replace'), { unit: SCRATCH, ...link.jobDeadline }),
+    ),
+  );
 }
 
 function read(parameters: Parameters) {

@@ -35,9 +35,10 @@ export function unitAction(host: HoldHost): Action {
     async carryOut(parameters, facts) {
       const { unit, name, before, after, all } = read(parameters);
       if (after.length > 0) {
-        await confine(host, unit, name, after);
+        // One that is gone has nothing to hold, nor files that could say otherwise.
+        if (!(await confine(host, unit, name, after))) return undefined;
         if (isInFiles(host, parameters)) restore(host, facts);
-        assertLasts(host, parameters);
+        await assertLasts(host, parameters);
         return undefined;
       }
       await release(host, parameters, { from: before, to: all, isAll: true });
@@ -88,10 +89,11 @@ function isInFiles(host: HoldHost, parameters: Parameters): boolean {
  * Somebody's file that is read after ours would give the unit another set at the next reload, or boot. Ours may still be
  * there where they are about to go.
  */
-function assertLasts(host: HoldHost, parameters: Parameters): void {
+async function assertLasts(host: HoldHost, parameters: Parameters): Promise<void> {
   const { unit, name, after } = read(parameters);
   const written = setInFiles(host.tree, unit, name);
   if (equalSets(written, after) || equalSets(ownSet(host, unit, name), after)) return;
+  if ((await readLoaded(host, unit, name)) === undefined) return;
   throw new SlicectlError(
     'E_NOT_IN_FORCE',
     `the files of ${unit} give it ${name}=${printIndexSet(written)} at the next reload of systemd, not ${printIndexSet(after)}`,

@@ -4,7 +4,7 @@ import { confine } from './force.ts';
 import type { HoldHost } from './host.ts';
 import { readLoaded, setLoaded } from './loaded.ts';
 import type { UnleakParameters } from './parameters.ts';
-import { asking, giveBackLeaked, leakedCpus } from './partition.ts';
+import { asking, dropScratch, giveBackLeaked, leakedCpus } from './partition.ts';
 import { type OwnDropIns, readOwnDropIns, restoreOwnDropIns } from './written.ts';
 
 const NAME = 'AllowedCPUs';
@@ -44,6 +44,7 @@ export function unleakAction(host: HoldHost): Action {
       return undefined;
     },
     takeBack: async (parameters, facts) => {
+      await dropScratch(host);
       await giveAgain(host, parameters, facts);
     },
   };

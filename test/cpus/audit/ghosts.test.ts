@@ -63,10 +63,8 @@ describe('tasks that are narrower than their group', () => {
     expect(kinds([ghost('/init.scope', NARROW, 1)])).toEqual(['ghost-mask init.scope']);
   });
 
-  it('are none in the payload, nor where systemd gives all that mask', () => {
+  it('are none in the payload', () => {
     expect(kinds([ghost('/db.slice/a.service', [6]), ghost('/db.slice/b.service', [6])])).toEqual([]);
-    const change = { records: [], traces: { managerAffinity: NARROW } };
-    expect(kinds([ghost('/system.slice/a.service'), ghost('/system.slice/b.service')], change)).toEqual([]);
   });
 
   it('are cured by a set that differs, and then by the whole one', () => {

@@ -106,7 +106,6 @@ export function viewWith({ records = [DB], tasks = [], tree, machine, facts, wan
       meddlers: [],
       texts: new Map(),
       leftovers: [],
-      managerAffinity: undefined,
       managed: new Set(),
       ...traces,
     },
