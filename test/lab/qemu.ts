@@ -24,8 +24,8 @@ export interface QemuOptions extends Pick<MachineSpec, 'suite' | 'layout'> {
 export function qemuCommand(options: QemuOptions): string[] {
   const { cpu, smp, nodes } = layouts[options.layout ?? 'alike'];
   const { name, suite, kernel, initrd, kernelArguments, disks, formats, port } = options;
-  // With CPUs that run at once QEMU 7.2 may go on with code that Linux 7.2 has patched meanwhile: that panics with
-  // "Oops: int3" or by what it destroyed, in one boot of three on a busy host.
+  // Linux 7.2 on CPUs that run at once was seen to panic under QEMU 7.2, now and then and on a busy host: with
+  // "Oops: int3", as if a CPU ran code that another one had patched back already, and in the timers of an idle CPU.
   const thread = suite === 'forky' ? 'single' : 'multi';
   const drive = (disk: keyof Disks) => [
     '-drive',

@@ -41,8 +41,8 @@ export function judgeGhosts(found: readonly Ghost[], { facts, wanted }: AuditVie
     const place = placeOf(cgroup);
     const unit = place.top.slice(1);
     const mask = intersection(allowed, online);
-    // Payload pins its threads itself: that is what it has CPUs of its own for.
     const isLeft = place.kind === 'pod' || wanted.left.includes(unit);
+    // Payload pins its threads itself: that is what it has CPUs of its own for.
     if (place.kind === 'root' || place.kind === 'foreign' || payloads.has(unit) || isLeft) continue;
     const whole = isWhole(place, mask);
     const key = [unit, printIndexSet(mask), whole].join('\0');

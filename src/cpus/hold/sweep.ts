@@ -33,13 +33,17 @@ export async function sweepSlices(host: HoldHost, sweep: Sweep): Promise<void> {
   }
 }
 
-/** Confines slices that have the set by a drop-in for many and may still use more: systemd has not looked at them yet. */
+/**
+ * Confines slices that have the set by a drop-in for many and may still use more, or ask for more, as an undo left them:
+ * systemd has not looked at them yet.
+ */
 export async function confineLate(host: HoldHost, name: SetName, set: IndexSet): Promise<void> {
   const groups = new GroupSets(host.paths, name);
   for (const unit of await activeSlices(host)) {
     const loaded = await readLoaded(host, unit, name);
     if (loaded?.cgroup === undefined || !equalSets(loaded.property, set)) continue;
-    if (isSubset(groups.effective(loaded.cgroup), set)) continue;
+    const asked = groups.asked(loaded.cgroup) ?? [];
+    if (isSubset(groups.effective(loaded.cgroup), set) && isSubset(asked, set)) continue;
     await keepingOwn(host, unit, name, () => confine(host, unit, name, set));
   }
 }

@@ -77,8 +77,7 @@ export function notWhole(seen: Look, whole: Look, sets: Sets): readonly string[]
   const side = (path: string): string => (isPayload(path) ? sets.payload : sets.system);
   const isWithin = (cpus: string, path: string): boolean =>
     isSubset(parseIndexSet(cpus, path), parseIndexSet(side(path), path));
-  // What is below them is held by them, and gets its own set when systemd looks at it next: until then it asks for
-  // nothing, or for all as an undo left it.
+  // What is below them is held by them, and gets its own set when systemd looks at it next.
   const isTop = (path: string): boolean => path.lastIndexOf('/') === 0;
   const tops = new Set(
     whole.groups.filter(({ path, asked }) => isTop(path) && asked === side(path)).map(({ path }) => path),
@@ -92,7 +91,7 @@ export function notWhole(seen: Look, whole: Look, sets: Sets): readonly string[]
     }),
     ...seen.groups.flatMap((group) => {
       const { path, asked, effective, partition } = group;
-      const isAsked = tops.has(path) ? asked === side(path) : ['', sets.all].includes(asked) || isWithin(asked, path);
+      const isAsked = tops.has(path) ? asked === side(path) : asked === '' || isWithin(asked, path);
       // Mounts right below the root have groups, and never a task in them.
       const isHeld = asked === '' || isWithin(effective, path);
       const type = path === '/payload.slice' ? (sets.partition ?? 'member') : 'member';
